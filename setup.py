@@ -1,0 +1,45 @@
+"""Package metadata and extras; the tools' settings live in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TEST = ["pytest>=8", "hypothesis>=6", "pytest-timeout>=2.3"]
+
+setup(
+    name="uae-tf",
+    version="0.1.0.dev0",
+    description="Unsupervised adversarial examples for Keras: attack, augment, verify.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["uae_tf", "uae_tf.*"]),
+    package_data={"uae_tf": ["py.typed", "**/*.html", "**/*.toml"]},
+    install_requires=[
+        "tensorflow>=2.18",
+        "keras>=3.8",
+        "tensorflow-datasets>=4.9.7",
+        # tensorflow-datasets needs it to prepare data but does not declare it.
+        "importlib_resources>=6",
+        "numpy>=1.26",
+        "scikit-learn>=1.5",
+        "typer>=0.15",
+        "rich>=13",
+        "tqdm>=4.66",
+        "matplotlib>=3.9",
+        "jinja2>=3.1",
+    ],
+    extras_require={
+        "test": TEST,
+        "dev": [
+            *TEST,
+            "ruff>=0.9",
+            "import-linter>=2.1",
+            "pyright>=1.1",
+            "pytest-cov>=6",
+        ],
+        "benchmarks": ["foolbox>=3.3", "psutil>=6"],
+    },
+    entry_points={"console_scripts": ["uae-tf = uae_tf.cli:main"]},
+)

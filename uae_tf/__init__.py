@@ -1,0 +1,1 @@
+"""Unsupervised adversarial examples for Keras."""

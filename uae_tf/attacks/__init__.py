@@ -1,0 +1,1 @@
+"""Attacks: from samples to adversarial examples."""

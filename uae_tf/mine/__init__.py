@@ -1,0 +1,1 @@
+"""Per-sample mutual information between x and x + delta."""

@@ -1,0 +1,1 @@
+"""Pure tensor maths: projections, divergences, per-sample randomness."""

@@ -1,0 +1,1 @@
+"""Export to a TF-Serving model repository."""
