@@ -1,0 +1,154 @@
+import datetime
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uae_tf.experiments import storage
+from uae_tf.experiments.storage import (
+    environment,
+    is_compatible,
+    read_json,
+    write_atomic,
+    write_json,
+)
+
+
+def strict(text):
+    """Parse JSON as other languages do: NaN and Infinity are errors."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_round_trip_of_everything_a_result_holds(tmp_path):
+    path = write_json(
+        tmp_path / "new" / "results.json",
+        {
+            "float": np.float32(0.5),
+            "int": np.int64(3),
+            "bool": np.bool_(True),
+            "array": np.array([[1.0, np.nan], [np.inf, -2.0]]),
+            "empty": np.array([]),
+            "nan": float("nan"),
+            "tuple": (1, None, "é"),
+            "path": Path("a") / "b",
+            "date": datetime.date(2020, 1, 2),
+            7: "number as key",
+        },
+    )
+    assert strict(path.read_text(encoding="utf-8")) == read_json(path)
+    assert read_json(path) == {
+        "float": 0.5,
+        "int": 3,
+        "bool": True,
+        "array": [[1.0, None], [None, -2.0]],
+        "empty": [],
+        "nan": None,
+        "tuple": [1, None, "é"],
+        "path": str(Path("a") / "b"),
+        "date": "2020-01-02",
+        "7": "number as key",
+    }
+
+
+@pytest.mark.parametrize(
+    ("results", "match"),
+    [
+        ({"rows": [{"x": object()}]}, r"results\.rows\[0\]\.x is a object"),
+        ({"x": np.array([1j])}, r"results\.x is an array of complex"),
+        ({"x": np.array(None)}, r"results\.x holds an object"),
+        ({"x": {(1, 2): 3}}, r"results\.x has the key \(1, 2\)"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_before_writing(tmp_path, results, match):
+    path = tmp_path / "results.json"
+    with pytest.raises(TypeError, match=match):
+        write_json(path, results)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_exception_in_the_middle_keeps_the_old_file(tmp_path, monkeypatch, error):
+    path = write_json(tmp_path / "results.json", {"run": 1})
+
+    def fail(descriptor):
+        raise error
+
+    monkeypatch.setattr(storage.os, "fsync", fail)
+    with pytest.raises(type(error)):
+        write_json(path, {"run": 2})
+    assert read_json(path) == {"run": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX only")
+def test_sigkill_in_the_middle_keeps_the_old_file(tmp_path):
+    path = write_json(tmp_path / "results.json", {"run": 1})
+    script = textwrap.dedent(
+        """
+        import os, signal, sys
+        from uae_tf.experiments import storage
+
+        storage.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+        storage.write_json(sys.argv[1], {"run": 2, "rows": list(range(100_000))})
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert read_json(path) == {"run": 1}
+    # What the killed process left behind is no obstacle to the next one.
+    assert read_json(write_json(path, {"run": 3})) == {"run": 3}
+
+
+def test_write_atomic_replaces(tmp_path):
+    path = write_atomic(tmp_path / "a.bin", b"old")
+    assert write_atomic(path, b"new").read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ['{"rows": [', "[1, 2]", "\x80"])
+def test_unreadable_results_name_the_file(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"results\.json .*start afresh"):
+        read_json(path)
+
+
+def test_compatible_settings():
+    saved = json.loads(json.dumps({"shape": [8, 8], "attack": {"steps": 40}}))
+    requested = {"shape": (8, 8), "attack": {"steps": np.int64(40)}, "out": "b"}
+    assert is_compatible(saved, requested, ignore=("out",)) is True
+
+
+def test_every_difference_is_shown_with_both_sides():
+    with pytest.raises(ValueError, match="differ from those of the saved run") as info:
+        is_compatible(
+            {"epochs": 30, "attack": {"steps": 40, "epsilon": 1.0}, "old": 1},
+            {"epochs": 50, "attack": {"steps": 20, "epsilon": 1.0}, "model": "conv"},
+        )
+    message = str(info.value)
+    assert "epochs: saved 30, requested 50" in message
+    assert "attack.steps: saved 40, requested 20" in message
+    assert "old: saved 1, requested nothing" in message
+    assert 'model: saved nothing, requested "conv"' in message
+    assert "epsilon" not in message
+
+
+def test_environment_is_json_and_hides_the_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        sys, "argv", ["/some/where/uae-tf", "reconstruct", "--out", "a b"]
+    )
+    described = environment()
+    assert described["command"] == "uae-tf reconstruct --out 'a b'"
+    assert described["cpu_count"] >= 1
+    assert described["numpy"] == np.__version__
+    assert described["date"].endswith("+00:00")
+    assert read_json(write_json(tmp_path / "e.json", described)) == described
