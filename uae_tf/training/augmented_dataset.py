@@ -1,0 +1,282 @@
+"""A Keras dataset whose batches mix samples with their adversarial examples."""
+
+import threading
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .arrays import (
+    as_indices,
+    as_samples,
+    as_targets,
+    as_weights,
+    check_choice,
+    check_count,
+)
+
+TARGETS = ("self", "clean")
+
+
+class AugmentedDataset(keras.utils.PyDataset):
+    """Serves `x` together with `copies` slots for its adversarial examples.
+
+    `fit` fixes the number of batches before training begins, so data that grows
+    between epochs is cut short or ignored. Here the `(1 + copies) * N` slots exist
+    from the start: slot block 0 is `x`, and each further slot holds `x` itself until
+    `set_examples` puts an adversarial example there. A sample without an example is
+    thus seen `1 + copies` times an epoch, as under plain duplication.
+
+    Args:
+        x: samples, `(N, *shape)`; cast to `keras.config.floatx()`.
+        y: targets with `N` rows, repeated for every slot of a sample. None for
+            unsupervised training, where `target` decides.
+        batch_size: rows per batch, default 128. The last batch may be smaller.
+        target: what an adversarial example is to be mapped to where `y` is None:
+            `"self"` itself (the authors' published code), `"clean"` the sample it
+            was made from (denoising).
+        copies: example slots per sample, default 1.
+        sample_weight: one weight per sample, repeated for every slot, or None.
+        shuffle: whether each epoch visits the slots in a new order.
+        seed: of the order.
+
+    Batches: `(inputs, targets)`, or `(inputs, targets, weights)` with weights.
+
+    Raises:
+        TypeError: `x` does not hold numbers.
+        ValueError: an empty array, NaN or infinity, lengths that differ, an unknown
+            `target`, or `target="clean"` together with `y`.
+
+    Randomness: the order of an epoch depends on `seed` and the epoch number only. The
+    number counts the epochs served, unless `set_epoch` names it, as `UAECallback` does.
+
+    Cost: memory `(1 + copies)` times that of `x`; one gather per batch.
+
+    Example:
+        >>> data = AugmentedDataset(np.zeros((6, 4)), batch_size=4, shuffle=False)
+        >>> len(data), data.num_samples
+        (3, 6)
+        >>> data.set_examples(np.ones((2, 4)), indices=[0, 5])
+        >>> data.active.astype(int)
+        array([[1, 0, 0, 0, 0, 1]])
+        >>> inputs, targets = data[1]
+        >>> inputs[:, 0]
+        array([0., 0., 1., 0.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 128,
+        target: str = "self",
+        copies: int = 1,
+        sample_weight: Any = None,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        x = as_samples("x", x)
+        self.num_samples = len(x)
+        self.batch_size = check_count("batch_size", batch_size)
+        self.copies = check_count("copies", copies)
+        self.seed = check_count("seed", seed, minimum=0)
+        self.shuffle = bool(shuffle)
+        self.target = check_choice("target", target, TARGETS)
+        if y is not None and target == "clean":
+            raise ValueError(
+                "`target='clean'` makes the sample itself the target, but `y` of shape "
+                f"{np.shape(y)} was given as well. Leave out one of the two."
+            )
+        self.y = None if y is None else as_targets("y", y, self.num_samples)
+        self.sample_weight = (
+            None
+            if sample_weight is None
+            else as_weights(sample_weight, self.num_samples)
+        )
+        self._slots = np.tile(x, (1 + self.copies,) + (1,) * (x.ndim - 1))
+        self._active = np.zeros((self.copies, self.num_samples), bool)
+        self._lock = threading.Lock()
+        self._ranks: dict[int, int] = {}
+        self._is_within_epoch = False
+        self._named_epoch: int | None = None
+        self.epoch = 0
+        self._epochs_served = 0
+        self._shuffle_slots()
+
+    @classmethod
+    def from_tf_data(
+        cls, dataset: tf.data.Dataset, batched: bool = True, **settings: Any
+    ) -> "AugmentedDataset":
+        """Reads a finite `tf.data.Dataset` into memory and wraps it.
+
+        Args:
+            dataset: yields `x`, `(x, y)` or `(x, y, sample_weight)`.
+            batched: whether its elements are batches (default) or single samples.
+            **settings: further arguments of `AugmentedDataset`.
+
+        Raises:
+            ValueError: an endless or empty dataset, or elements of another structure.
+        """
+        if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                "`dataset` must be finite. Received one that repeats for ever: leave "
+                "out `.repeat()` or add `.take(count)`."
+            )
+        parts = [
+            element if isinstance(element, tuple) else (element,)
+            for element in dataset.as_numpy_iterator()
+        ]
+        if not parts:
+            raise ValueError("`dataset` must have elements. Received an empty one.")
+        if len(parts[0]) > 3 or any(isinstance(p, dict) for p in parts[0]):
+            raise ValueError(
+                "`dataset` must yield x, (x, y) or (x, y, sample_weight). Received "
+                f"elements of structure {dataset.element_spec}. Reshape them with "
+                "`dataset.map`."
+            )
+        join = np.concatenate if batched else np.stack
+        arrays = [join(columns) for columns in zip(*parts, strict=True)]
+        names = ("x", "y", "sample_weight")
+        return cls(**dict(zip(names, arrays, strict=False)), **settings)
+
+    def as_tf_data(self) -> tf.data.Dataset:
+        """Returns a `tf.data.Dataset` of the same batches, one epoch per pass.
+
+        It reads the slots when it is iterated, so examples set later are served too.
+        """
+        signature = tuple(
+            tf.TensorSpec((None, *part.shape[1:]), part.dtype)
+            for part in self._gather(np.arange(1))
+        )
+
+        def serve_epoch() -> Any:
+            self.on_epoch_begin()
+            order = self._order
+            for start in range(0, len(order), self.batch_size):
+                yield self._gather(order[start : start + self.batch_size])
+            self.on_epoch_end()
+
+        dataset = tf.data.Dataset.from_generator(
+            serve_epoch, output_signature=signature
+        )
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+    @property
+    def x(self) -> np.ndarray:
+        """The samples, `(N, *shape)`, read-only."""
+        return _read_only(self._slots[: self.num_samples])
+
+    @property
+    def examples(self) -> np.ndarray:
+        """What the example slots hold, `(copies, N, *shape)`, read-only."""
+        shape = (self.copies, self.num_samples, *self._slots.shape[1:])
+        return _read_only(self._slots[self.num_samples :].reshape(shape))
+
+    @property
+    def active(self) -> np.ndarray:
+        """Which slots hold an adversarial example, `(copies, N)` bool, read-only."""
+        return _read_only(self._active)
+
+    def set_examples(
+        self, examples: Any, indices: Any = None, copy: int = 0, active: Any = True
+    ) -> None:
+        """Puts examples into the slots of one copy; batches show them from then on.
+
+        Args:
+            examples: `(M, *shape)`.
+            indices: the samples they belong to, `(M,)` in `[0, N)`; None for all.
+            copy: which of the sample's slots, in `[0, copies)`.
+            active: one bool, or `(M,)`: False where the row is no adversarial example
+                but the sample put back.
+
+        Raises:
+            ValueError: a shape that does not fit the data, an index or copy out of
+                range, or NaN or infinity. The slots are then unchanged.
+        """
+        examples = as_samples("examples", examples)
+        rows = as_indices(indices, self.num_samples)
+        expected = (len(rows), *self._slots.shape[1:])
+        if examples.shape != expected:
+            raise ValueError(
+                f"`examples` must have shape {expected}, one row per index. Received "
+                f"shape {examples.shape}."
+            )
+        if not 0 <= copy < self.copies:
+            raise ValueError(
+                f"`copy` must lie in [0, {self.copies}). Received {copy!r}. Build the "
+                "dataset with a larger `copies` for more examples per sample."
+            )
+        self._slots[(1 + copy) * self.num_samples + rows] = examples
+        self._active[copy, rows] = active
+
+    def reset_examples(self) -> None:
+        """Puts every sample back into its example slots."""
+        self._slots[self.num_samples :] = np.tile(
+            self.x, (self.copies,) + (1,) * (self._slots.ndim - 1)
+        )
+        self._active[:] = False
+
+    def set_epoch(self, epoch: int) -> None:
+        """Names the epoch that begins next, so that a resumed run keeps its order."""
+        self._named_epoch = check_count("epoch", epoch, minimum=0)
+
+    def on_epoch_begin(self) -> None:
+        """Starts the epoch named by `set_epoch`, else the next; called by `fit`."""
+        if self._named_epoch is None:
+            self.epoch = self._epochs_served
+        else:
+            self.epoch = self._named_epoch
+        self._named_epoch = None
+        self._epochs_served = self.epoch + 1
+        self._is_within_epoch = True
+        self._shuffle_slots()
+
+    def on_epoch_end(self) -> None:
+        """Ends the epoch; called by `fit`."""
+        self._is_within_epoch = False
+
+    def __len__(self) -> int:
+        return -(-len(self._slots) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        if not 0 <= index < len(self):
+            raise IndexError(
+                f"Batch {index} does not exist: this dataset has {len(self)} batches."
+            )
+        if self._is_within_epoch:
+            # `fit` shuffles the batch numbers with Python's global `random`, whose
+            # state a resumed run does not have: serve by order of arrival instead.
+            with self._lock:
+                index = self._ranks.setdefault(index, len(self._ranks))
+        start = index * self.batch_size
+        return self._gather(self._order[start : start + self.batch_size])
+
+    def _gather(self, slots: np.ndarray) -> tuple[np.ndarray, ...]:
+        inputs = self._slots.take(slots, axis=0)
+        rows = slots % self.num_samples
+        if self.y is not None:
+            targets = self.y.take(rows, axis=0)
+        elif self.target == "clean":
+            targets = self._slots.take(rows, axis=0)
+        else:
+            targets = inputs
+        if self.sample_weight is None:
+            return inputs, targets
+        return inputs, targets, self.sample_weight.take(rows)
+
+    def _shuffle_slots(self) -> None:
+        self._ranks = {}
+        if self.shuffle:
+            rng = np.random.default_rng((self.seed, self.epoch))
+            self._order = rng.permutation(len(self._slots))
+        else:
+            self._order = np.arange(len(self._slots))
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
