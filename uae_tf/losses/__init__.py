@@ -1,1 +1,5 @@
 """Losses and penalties."""
+
+from .sparsity import SparsityPenalty, kl_sparsity, l1_penalty
+
+__all__ = ["SparsityPenalty", "kl_sparsity", "l1_penalty"]

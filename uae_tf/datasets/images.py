@@ -1,0 +1,106 @@
+"""Image sets through tensorflow-datasets."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .dataset import Dataset, check_available
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+# Name -> the server that tensorflow-datasets downloads the set from.
+SOURCES = {
+    "mnist": "https://storage.googleapis.com",
+    "fashion_mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+    "cifar10": "https://www.cs.toronto.edu",
+    "svhn_cropped": "http://ufldl.stanford.edu",
+}
+PROBE_SECONDS = 10
+
+
+def load_images(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    samples: int | None = None,
+) -> Dataset:
+    """Load an image set of tensorflow-datasets as arrays.
+
+    Args:
+        name: A key of `SOURCES`.
+        data_dir: Folder of the prepared sets, see `uae_tf.datasets.load`.
+        samples: Read only the first `samples` of the training split.
+
+    Returns:
+        A `Dataset` in the order of the stock build.
+
+    Raises:
+        FileNotFoundError: The set is neither prepared nor downloadable.
+        ValueError: `samples` exceeds the training split.
+    """
+    # Imported here: it takes seconds, and `import uae_tf` must not pay for it.
+    import tensorflow_datasets as tfds
+
+    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
+    folder = str(Path(data_dir).expanduser()) if data_dir else None
+    builder = tfds.builder(name, data_dir=folder)
+    _prepare(builder)
+    train = "train"
+    if samples is not None:
+        check_available(name, samples, builder.info.splits["train"].num_examples)
+        train = f"train[:{samples}]"
+    # One batch of everything: decoding one by one takes ten times longer.
+    splits = builder.as_dataset(
+        split=[train, "test"], batch_size=-1, as_supervised=True, shuffle_files=False
+    )
+    (x_train, y_train), (x_test, y_test) = tfds.as_numpy(splits)
+    return Dataset(
+        _unit_range(x_train),
+        y_train.astype(np.int64),
+        _unit_range(x_test),
+        y_test.astype(np.int64),
+        name=name,
+    )
+
+
+def _prepare(builder: tfds.core.DatasetBuilder) -> None:
+    if builder.is_prepared():
+        return
+    try:
+        # Without a network the download itself gives up only after minutes of retries.
+        _check_reachable(SOURCES[builder.name])
+        builder.download_and_prepare()
+    # Each layer below raises something of its own.
+    except Exception as error:
+        name, root = builder.name, Path(builder.data_dir).parents[1]
+        raise FileNotFoundError(
+            f"Data set {name!r} is not prepared in data_dir={str(root)!r} and could "
+            f"not be downloaded ({type(error).__name__}: {_first_line(error)}). "
+            f"Expected the folder {str(builder.data_dir)!r}. Either pass "
+            "data_dir=<folder that holds it> (or set TFDS_DATA_DIR), or run "
+            f"`tfds build {name} --data_dir {root}` on a machine with a network and "
+            "copy that folder. 'digits' needs no download."
+        ) from error
+
+
+def _check_reachable(url: str) -> None:
+    try:
+        urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
+    except urllib.error.HTTPError as answer:
+        # A server that answers, even with "not found", is reachable.
+        answer.close()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or ["no details"]
+    return lines[0][:200]
+
+
+def _unit_range(images: np.ndarray) -> np.ndarray:
+    return np.divide(images, np.float32(255), dtype=np.float32)
