@@ -1,1 +1,42 @@
-"""Unsupervised adversarial examples for Keras."""
+"""Unsupervised adversarial examples for Keras.
+
+Attack a model that has no labels, augment its data with what the attack finds, and
+measure against honest controls whether that helps. Start with ``uae-tf reconstruct``,
+or with ``uae_tf.attack(model, x)``.
+"""
+
+from . import datasets, models
+from .attacks import (
+    AttackResult,
+    GaussianNoise,
+    MatchedNoise,
+    MinMaxAttack,
+    PGDAttack,
+    UniformNoise,
+    attack,
+)
+from .criteria import Criterion, Reconstruction
+from .mine import MINE, GaussianMI, L2Similarity, Similarity
+from .training import AugmentedDataset, retrain
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "MINE",
+    "AttackResult",
+    "AugmentedDataset",
+    "Criterion",
+    "GaussianMI",
+    "GaussianNoise",
+    "L2Similarity",
+    "MatchedNoise",
+    "MinMaxAttack",
+    "PGDAttack",
+    "Reconstruction",
+    "Similarity",
+    "UniformNoise",
+    "attack",
+    "datasets",
+    "models",
+    "retrain",
+]

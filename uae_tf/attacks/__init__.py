@@ -1,1 +1,20 @@
 """Attacks: from samples to adversarial examples."""
+
+from .attack import Attack
+from .minmax import PRESETS, MinMaxAttack
+from .noise import GaussianNoise, MatchedNoise, UniformNoise
+from .one_line import attack
+from .pgd import PGDAttack
+from .result import AttackResult
+
+__all__ = [
+    "PRESETS",
+    "Attack",
+    "AttackResult",
+    "GaussianNoise",
+    "MatchedNoise",
+    "MinMaxAttack",
+    "PGDAttack",
+    "UniformNoise",
+    "attack",
+]

@@ -1,1 +1,6 @@
-"""What it means that an attack succeeded."""
+"""What it means that an attack succeeded: f(x + delta) <= 0."""
+
+from .criterion import Criterion
+from .reconstruction import Reconstruction
+
+__all__ = ["Criterion", "Reconstruction"]

@@ -1,0 +1,278 @@
+"""Base of all attacks: checks, batches, one compiled function, one result type."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from ..criteria import Criterion
+from ..ops import l2_norm, linf_norm, per_sample_seeds
+from ..types import PerSample, Samples, Seeds
+from .batches import Batch, batches, check_labels, check_samples
+from .result import AttackResult
+
+#: Called with (samples done, samples in all or None) after every batch.
+Progress = Callable[[int, int | None], None]
+
+_RESTART_STRIDE = 1_000_003
+
+
+class Outcome(NamedTuple):
+    """What an attack computed for one batch; ``(batch,)`` unless said otherwise.
+
+    Attributes:
+        examples: ``(batch, *shape)``.
+        success: bool.
+        similarity: float32.
+        criterion: float32.
+        is_finite: bool.
+        trace: name -> ``(steps + 1, batch)``, empty unless asked for.
+    """
+
+    examples: Samples
+    success: tf.Tensor
+    similarity: PerSample
+    criterion: PerSample
+    is_finite: tf.Tensor
+    trace: dict[str, tf.Tensor]
+
+
+class Attack:
+    """Turns samples into adversarial examples, batch by batch, in one compiled graph.
+
+    Subclasses override :meth:`perturb`. Calling an attack checks the input, pads the
+    last batch (one trace per input shape and dtype), streams batches through the
+    compiled function and collects an :class:`AttackResult`.
+
+    Args:
+        criterion: what success means, with the model; None where an attack needs none.
+        bounds: smallest and largest value an example may have.
+        restarts: runs from different start noise; the best is kept for each sample.
+        seed: base seed. The randomness of a sample follows from (seed, sample id)
+            alone, so batches, workers and order do not matter.
+    """
+
+    def __init__(
+        self,
+        criterion: Criterion | None,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        restarts: int = 1,
+        seed: int = 0,
+    ) -> None:
+        low, high = bounds
+        if not low < high:
+            raise ValueError(
+                f"`bounds` must be (low, high) with low < high. Received: {bounds}"
+            )
+        if restarts < 1:
+            raise ValueError(
+                f"`restarts` must be at least 1. Received: restarts={restarts}"
+            )
+        self.criterion = criterion
+        self.bounds = (float(low), float(high))
+        self.restarts = restarts
+        self.seed = seed
+        self.num_traces = 0
+        self._compiled = tf.function(self._attack_batch)
+
+    def perturb(
+        self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
+    ) -> Outcome:
+        """The attack itself, as tensors, on one batch."""
+        raise NotImplementedError(f"{type(self).__name__} must override `perturb`.")
+
+    def __call__(
+        self,
+        x: np.ndarray | tf.data.Dataset,
+        y: np.ndarray | None = None,
+        *,
+        batch_size: int = 256,
+        sample_ids: np.ndarray | None = None,
+        progress: bool | Progress = False,
+        trace: bool = False,
+    ) -> AttackResult:
+        """Attacks ``x``.
+
+        Args:
+            x: ``(N, *shape)`` floating point within the bounds, or a
+                ``tf.data.Dataset`` of batches of x or (x, y), which is streamed.
+            y: ``(N,)`` labels, for criteria that need them.
+            batch_size: samples per compiled call.
+            sample_ids: ``(N,)`` integers that the randomness of a sample follows from;
+                its position by default. Other ids give other start noise.
+            progress: True for a progress bar with the time left, or a callable.
+            trace: also return criterion, similarity and multiplier of every iterate.
+
+        Returns:
+            An :class:`AttackResult` in the order of ``x``.
+
+        Raises:
+            ValueError, TypeError: before any work, with the argument, what came and
+                how to mend it.
+        """
+        if batch_size < 1:
+            raise ValueError(
+                f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
+            )
+        total = None if isinstance(x, tf.data.Dataset) else len(x)
+        report, close = _progress(progress, total, type(self).__name__)
+        results, done = [], 0
+        try:
+            for batch in batches(x, y, sample_ids, batch_size, self._check):
+                results.append(self._collect(batch, trace))
+                done += batch.count
+                report(done, total)
+        finally:
+            close()
+        result = AttackResult.concatenate(results)
+        _warn_about(result)
+        return result
+
+    def _check(self, x: np.ndarray, y: np.ndarray | None, first_id: int) -> None:
+        check_samples(x, self.bounds, first_id)
+        if y is not None:
+            check_labels(y, len(x))
+        if self.criterion is not None:
+            self.criterion.check(x, y)
+
+    def _collect(self, batch: Batch, trace: bool) -> AttackResult:
+        best = None
+        for restart in range(self.restarts):
+            seed = tf.constant(self.seed + restart * _RESTART_STRIDE, tf.int64)
+            outcome = self._compiled(
+                tf.constant(batch.x),
+                None if batch.y is None else tf.constant(batch.y),
+                tf.constant(batch.sample_ids),
+                seed,
+                trace,
+            )
+            best = outcome if best is None else self._better(best, outcome)
+        assert best is not None
+        outcome, norms = best
+        rows = slice(0, batch.count)
+        return AttackResult(
+            examples=outcome.examples[rows].numpy(),
+            success=outcome.success[rows].numpy(),
+            similarity=outcome.similarity[rows].numpy(),
+            criterion=outcome.criterion[rows].numpy(),
+            l2=norms["l2"][rows].numpy(),
+            linf=norms["linf"][rows].numpy(),
+            is_finite=outcome.is_finite[rows].numpy(),
+            trace={k: v[:, rows].numpy() for k, v in outcome.trace.items()} or None,
+        )
+
+    def _attack_batch(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor | None,
+        sample_ids: tf.Tensor,
+        seed: tf.Tensor,
+        trace: bool,
+    ) -> tuple[Outcome, dict[str, tf.Tensor]]:
+        self.num_traces += 1  # Runs when traced, not when called.
+        seeds = per_sample_seeds(tf.bitcast(seed, tf.int32)[0], sample_ids)
+        outcome = self.perturb(x, y, seeds, trace)
+        delta = outcome.examples - x
+        return outcome, {"l2": l2_norm(delta), "linf": linf_norm(delta)}
+
+    def _better(self, first: Any, second: Any) -> Any:
+        """Per sample: successes first, among them the better similarity, else f."""
+        ours, theirs = first[0], second[0]
+        sign = 1.0
+        if self.criterion is not None and self.criterion.maximizes_similarity:
+            sign = -1.0
+        has_similarity = tf.math.is_finite(theirs.similarity)
+        closer = tf.where(
+            has_similarity,
+            sign * theirs.similarity < sign * ours.similarity,
+            theirs.criterion < ours.criterion,
+        )
+        wins = (theirs.success & ~ours.success) | (
+            theirs.success & ours.success & closer
+        )
+        lower = theirs.criterion < ours.criterion
+        wins |= ~theirs.success & ~ours.success & lower
+
+        def pick(ours: tf.Tensor, theirs: tf.Tensor) -> tf.Tensor:
+            # Traces have the batch on axis 1, everything else on axis 0.
+            shape = [1] * ours.shape.rank
+            shape[1 if id(ours) in traced else 0] = -1
+            return tf.where(tf.reshape(wins, shape), theirs, ours)
+
+        traced = {id(t) for t in ours.trace.values()}
+        return tf.nest.map_structure(pick, first, second)
+
+    def get_config(self) -> dict[str, Any]:
+        """Every setting; the criterion's and the similarity's as nested configs."""
+        config: dict[str, Any] = {
+            "bounds": list(self.bounds),
+            "restarts": self.restarts,
+            "seed": self.seed,
+        }
+        if self.criterion is not None:
+            config["criterion"] = keras.saving.serialize_keras_object(self.criterion)
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], model: keras.Model | None = None
+    ) -> Attack:
+        """The attack with these settings, on ``model``.
+
+        Weights do not belong in a manifest: the model comes beside the configuration.
+        """
+        settings = dict(config)
+        settings["bounds"] = tuple(settings["bounds"])
+        criterion = settings.get("criterion")
+        if criterion is not None:
+            if model is None:
+                raise ValueError(
+                    f"{cls.__name__}.from_config needs the attacked model, as `model`: "
+                    "a configuration holds settings, not weights."
+                )
+            kind = keras.saving.get_registered_object(criterion["registered_name"])
+            settings["criterion"] = kind.from_config(criterion["config"], model)
+        if settings.get("similarity") is not None:
+            settings["similarity"] = keras.saving.deserialize_keras_object(
+                settings["similarity"]
+            )
+        return cls(**settings)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({settings})"
+
+
+def _progress(
+    progress: bool | Progress, total: int | None, name: str
+) -> tuple[Progress, Callable[[], None]]:
+    if callable(progress):
+        return progress, lambda: None
+    bar = tqdm(total=total, desc=name, unit="sample", disable=not progress)
+
+    def report(done: int, total: int | None) -> None:
+        del total
+        bar.update(done - bar.n)
+
+    return report, bar.close
+
+
+def _warn_about(result: AttackResult) -> None:
+    if not result.l2.any():
+        warnings.warn(
+            "The attack moved no sample. Give it start noise (`initial_noise`), more "
+            "steps, a larger step size or a larger epsilon.",
+            stacklevel=3,
+        )
+    elif not result.success.any():
+        warnings.warn(
+            "The attack succeeded on no sample (success rate 0). More steps, a smaller "
+            "similarity_weight or a smaller initial_noise may help.",
+            stacklevel=3,
+        )

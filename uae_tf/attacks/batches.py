@@ -1,0 +1,131 @@
+"""From what a user passes to checked batches of one fixed shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from ..ops import pad_to
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One padded batch.
+
+    Attributes:
+        x: ``(size, *shape)`` float32.
+        y: ``(size,)`` labels or None.
+        sample_ids: ``(size,)`` int64.
+        count: how many leading rows are real; the others are padding.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    sample_ids: np.ndarray
+    count: int
+
+
+Check = Callable[[np.ndarray, np.ndarray | None, int], None]
+
+
+def check_samples(
+    x: np.ndarray, bounds: tuple[float, float], first_id: int = 0
+) -> None:
+    """Raises where ``x`` cannot be attacked, and says how to mend it.
+
+    Args:
+        x: ``(N, *shape)``.
+        bounds: smallest and largest allowed value.
+        first_id: index of the first row in the whole data, for the message.
+    """
+    if x.ndim < 2:
+        raise ValueError(
+            "`x` must have a batch axis and at least one feature axis. Received: x of "
+            f"shape {x.shape}. For one sample pass x[None]."
+        )
+    if x.size == 0:
+        raise ValueError(f"`x` is empty. Received: x of shape {x.shape}")
+    if not np.issubdtype(x.dtype, np.floating):
+        raise TypeError(
+            f"`x` must be floating point. Received: dtype {x.dtype}. Rescale images "
+            'to [0, 1] first: x.astype("float32") / 255.'
+        )
+    finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    if not finite.all():
+        bad = first_id + int(np.argmin(finite))
+        raise ValueError(
+            f"`x` has NaN or infinite values in {int((~finite).sum())} of {len(x)} "
+            f"samples, first in sample {bad}. Remove or repair them."
+        )
+    low, high = float(x.min()), float(x.max())
+    if low < bounds[0] or high > bounds[1]:
+        raise ValueError(
+            f"`x` has values outside bounds={bounds}. Received: values from {low:g} to "
+            f"{high:g}. Rescale the data (for 8-bit images: x / 255) with a model "
+            "trained on the same scale, or pass bounds=(low, high) to the attack."
+        )
+
+
+def check_labels(y: np.ndarray, count: int) -> None:
+    """Raises where labels do not match the samples."""
+    if len(y) != count:
+        raise ValueError(
+            f"`x` and `y` must have the same length. Received: {count} samples and "
+            f"{len(y)} labels."
+        )
+
+
+def batches(
+    x: np.ndarray | tf.data.Dataset,
+    y: np.ndarray | None,
+    sample_ids: np.ndarray | None,
+    batch_size: int,
+    check: Check,
+) -> Iterator[Batch]:
+    """Yields padded batches; every row has been seen by ``check`` before.
+
+    An array is checked as a whole before the first batch; a dataset, which is
+    streamed, batch by batch.
+    """
+    if isinstance(x, tf.data.Dataset):
+        yield from _dataset_batches(x, sample_ids, batch_size, check)
+        return
+    x = np.asarray(x)
+    check(x, y, 0)
+    ids = np.arange(len(x)) if sample_ids is None else np.asarray(sample_ids)
+    check_labels(ids, len(x))
+    size = min(batch_size, len(x))
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        yield _padded(x[rows], None if y is None else y[rows], ids[rows], size)
+
+
+def _dataset_batches(
+    dataset: tf.data.Dataset,
+    sample_ids: np.ndarray | None,
+    batch_size: int,
+    check: Check,
+) -> Iterator[Batch]:
+    start = 0
+    for element in dataset.rebatch(batch_size).as_numpy_iterator():
+        x, y = element if isinstance(element, tuple) else (element, None)
+        check(x, y, start)
+        ids = np.arange(start, start + len(x))
+        if sample_ids is not None:
+            ids = np.asarray(sample_ids)[ids]
+        yield _padded(x, y, ids, batch_size if start else max(len(x), 1))
+        start += len(x)
+    if start == 0:
+        raise ValueError("`x` is an empty tf.data.Dataset: it has no batches.")
+
+
+def _padded(x: np.ndarray, y: np.ndarray | None, ids: np.ndarray, size: int) -> Batch:
+    return Batch(
+        x=pad_to(np.asarray(x, np.float32), size),
+        y=None if y is None else pad_to(np.asarray(y), size),
+        sample_ids=pad_to(ids.astype(np.int64), size),
+        count=len(x),
+    )

@@ -1,0 +1,47 @@
+"""The one-liner: an attack with everything chosen from the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..criteria import Reconstruction
+from .minmax import MinMaxAttack
+from .result import AttackResult
+
+_CALL_SETTINGS = ("batch_size", "sample_ids", "progress", "trace")
+
+
+def attack(
+    model: keras.Model, x: np.ndarray | tf.data.Dataset, **settings: Any
+) -> AttackResult:
+    """Finds unsupervised adversarial examples for a model that reconstructs its input.
+
+    The short form of ``MinMaxAttack(Reconstruction(model), MINE(), ...)(x, ...)``: MINE
+    looks at the first convolution's maps where there is one, else at compressive
+    measurements.
+
+    Args:
+        model: a built Keras model whose output has the shape of its input.
+        x: ``(N, *shape)`` floating point within the bounds, or a dataset of batches.
+        **settings: of :class:`MinMaxAttack` (epsilon, steps, initial_noise, ...) and of
+            its call (batch_size, progress, trace, sample_ids).
+
+    Returns:
+        An :class:`AttackResult`.
+
+    Example:
+        >>> import keras, numpy as np, uae_tf
+        >>> keras.utils.set_random_seed(0)
+        >>> model = keras.Sequential([
+        ...     keras.Input((8,)), keras.layers.Dense(8, "sigmoid")])
+        >>> x = np.random.default_rng(0).uniform(size=(4, 8)).astype("float32")
+        >>> result = uae_tf.attack(model, x, steps=2, similarity=uae_tf.GaussianMI())
+        >>> result.examples.shape
+        (4, 8)
+    """
+    call = {name: settings.pop(name) for name in _CALL_SETTINGS if name in settings}
+    return MinMaxAttack(Reconstruction(model), **settings)(x, **call)

@@ -1,0 +1,130 @@
+"""What an attack returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ..types import Trace
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """Examples and everything measured about them; the first axis is always N.
+
+    A sample whose attack failed keeps its best attempt with ``success`` False.
+
+    Attributes:
+        examples: ``(N, *shape)`` float32, perturbed samples, inside the bounds.
+        success: ``(N,)`` bool, criterion met (f <= 0) with finite numbers throughout.
+        similarity: ``(N,)`` float32, the attack's similarity at the example, in nats
+            for mutual information; NaN for an attack without one.
+        criterion: ``(N,)`` float32, f at the example; NaN for an attack without one.
+        l2: ``(N,)`` float32, Euclidean norm of delta.
+        linf: ``(N,)`` float32, largest absolute entry of delta.
+        is_finite: ``(N,)`` bool, False where a NaN or infinity froze the sample.
+        trace: name -> ``(steps + 1, N)`` of "criterion", "similarity" and "multiplier"
+            at every iterate from the start noise on, if asked for.
+    """
+
+    examples: np.ndarray
+    success: np.ndarray
+    similarity: np.ndarray
+    criterion: np.ndarray
+    l2: np.ndarray
+    linf: np.ndarray
+    is_finite: np.ndarray
+    trace: Trace | None = None
+
+    @property
+    def success_rate(self) -> float:
+        """Attack success rate, in [0, 1]."""
+        return float(np.mean(self.success))
+
+    def __len__(self) -> int:
+        return len(self.success)
+
+    def augmented(self, x: np.ndarray) -> np.ndarray:
+        """The examples, with ``x`` in the place of failures (the paper's rule).
+
+        Args:
+            x: ``(N, *shape)``, the samples that were attacked.
+
+        Returns:
+            ``(N, *shape)`` in the dtype of the examples.
+        """
+        if np.shape(x) != self.examples.shape:
+            raise ValueError(
+                "`x` must be the samples that were attacked. Expected shape "
+                f"{self.examples.shape}. Received: x of shape {np.shape(x)}"
+            )
+        mask = self.success.reshape(-1, *([1] * (self.examples.ndim - 1)))
+        return np.where(mask, self.examples, x).astype(self.examples.dtype)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes an ``.npz`` file, whole or not at all."""
+        path = Path(path)
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if self._has(f)}
+        arrays |= {f"trace/{k}": v for k, v in (self.trace or {}).items()}
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> AttackResult:
+        """Reads what :meth:`save` wrote. Never unpickles."""
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        trace = {
+            name.removeprefix("trace/"): arrays.pop(name)
+            for name in list(arrays)
+            if name.startswith("trace/")
+        }
+        expected = {f.name for f in fields(cls)} - {"trace"}
+        if set(arrays) != expected:
+            raise ValueError(
+                f"{os.fspath(path)!r} is not a saved AttackResult. Expected the arrays "
+                f"{sorted(expected)}. Received: {sorted(arrays)}"
+            )
+        return cls(**arrays, trace=trace or None)
+
+    @classmethod
+    def concatenate(cls, results: Sequence[AttackResult]) -> AttackResult:
+        """One result of several, in order."""
+        first = results[0]
+        arrays = {
+            f.name: np.concatenate([getattr(r, f.name) for r in results])
+            for f in fields(cls)
+            if f.name != "trace"
+        }
+        trace = first.trace and {
+            name: np.concatenate([r.trace[name] for r in results], axis=1)
+            for name in first.trace
+        }
+        return cls(**arrays, trace=trace)
+
+    def _has(self, field: object) -> bool:
+        return getattr(field, "name", None) != "trace"
+
+    def __repr__(self) -> str:
+        numbers = [
+            f"{len(self)} samples of shape {self.examples.shape[1:]}",
+            f"success_rate={self.success_rate:.4f}",
+            f"similarity={np.mean(self.similarity):.4g}",
+            f"l2={np.mean(self.l2):.4g}",
+            f"linf={np.mean(self.linf):.4g}",
+        ]
+        frozen = int(np.sum(~self.is_finite))
+        if frozen:
+            numbers.append(f"not finite: {frozen}")
+        return f"AttackResult({', '.join(numbers)})"

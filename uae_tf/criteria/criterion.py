@@ -1,0 +1,144 @@
+"""The interface every attack criterion fills: f(x + delta) <= 0 means success."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..ops import pad_to
+from ..types import PerSample, Samples, State
+
+
+class Criterion:
+    """When does a perturbed sample count as adversarial?
+
+    ``f(x + delta) = loss(x + delta) - baseline(x) + kappa``; the attack succeeded where
+    ``f <= 0``. Subclasses define :meth:`loss`, and :meth:`check` for what they need
+    from the model and the labels.
+
+    Args:
+        model: a built Keras model, called with ``training=False``; its weights at the
+            time of an attack are the ones attacked.
+        kappa: margin by which the criterion must be met, in units of the loss.
+
+    Attributes:
+        maximizes_similarity: whether an attack pushes the similarity up (supervised:
+            look like x, be classified otherwise) or down (unsupervised: look unlike x,
+            be handled no worse). Hsu et al., AAAI 2022, sections 3.1 and 3.2.
+    """
+
+    maximizes_similarity: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = False
+
+    def __init__(self, model: keras.Model, kappa: float = 0.0) -> None:
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                "`model` must be a keras.Model. "
+                f"Received: model={model!r} of type {type(model).__name__}"
+            )
+        self.model = model
+        self.kappa = kappa
+        self._compiled = tf.function(self._evaluate_batch)
+
+    def check(self, x: np.ndarray, y: np.ndarray | None) -> None:
+        """Raises before any work where model, samples and labels do not fit."""
+        if not self.model.built:
+            raise ValueError(
+                f"The model {self.model.name!r} is not built, so it has no weights to "
+                "attack. Call it once on a batch, or give it a keras.Input."
+            )
+        if self.needs_labels and y is None:
+            raise ValueError(
+                f"{type(self).__name__} compares outputs with labels, and none came. "
+                "Pass them as `y`, shape (N,), integers."
+            )
+        expected = getattr(self.model, "input_shape", None)
+        if isinstance(expected, tuple) and not _fits(x.shape[1:], expected[1:]):
+            raise ValueError(
+                f"`x` does not fit the model {self.model.name!r}. Expected samples of "
+                f"shape {expected[1:]}. Received: x of shape {x.shape}, that is "
+                f"samples of shape {x.shape[1:]}."
+            )
+
+    def outputs(self, examples: Samples) -> tf.Tensor:
+        """The model's outputs for ``examples``, float32."""
+        return tf.cast(self.model(examples, training=False), tf.float32)
+
+    def prepare(self, x: Samples, y: tf.Tensor | None, outputs: tf.Tensor) -> State:
+        """What :meth:`value` needs to know of the clean samples."""
+        context = {"x": x, "baseline": tf.zeros(tf.shape(x)[0])}
+        if y is not None:
+            context["y"] = y
+        return {**context, "baseline": self.loss(outputs, context)}
+
+    def loss(self, outputs: tf.Tensor, context: State) -> PerSample:
+        """The loss whose change is judged, ``(batch,)``."""
+        raise NotImplementedError(f"{type(self).__name__} must override `loss`.")
+
+    def value(self, outputs: tf.Tensor, context: State) -> PerSample:
+        """f, ``(batch,)``: at most 0 where the attack succeeded."""
+        return self.loss(outputs, context) - context["baseline"] + self.kappa
+
+    def evaluate(
+        self,
+        x: np.ndarray,
+        examples: np.ndarray,
+        y: np.ndarray | None = None,
+        batch_size: int = 256,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluates f and the clean samples' loss by two plain forward passes.
+
+        An attack reports f from inside its compiled loop; this is the independent look
+        at the same number.
+
+        Args:
+            x: ``(N, *shape)`` clean samples.
+            examples: ``(N, *shape)`` perturbed samples.
+            y: ``(N,)`` labels, where the criterion needs them.
+            batch_size: samples per forward pass.
+
+        Returns:
+            f ``(N,)`` and the baseline ``(N,)``; ``f / baseline`` is the relative
+            change of the loss.
+        """
+        size = min(batch_size, len(x))
+        values, baselines = [], []
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            batch = [
+                tf.constant(pad_to(np.asarray(part[rows]), size))
+                for part in (x, examples, y)
+                if part is not None
+            ]
+            value, baseline = self._compiled(*batch)
+            values.append(value.numpy())
+            baselines.append(baseline.numpy())
+        return np.concatenate(values)[: len(x)], np.concatenate(baselines)[: len(x)]
+
+    def _evaluate_batch(
+        self, x: tf.Tensor, examples: tf.Tensor, y: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        context = self.prepare(x, y, self.outputs(x))
+        return self.value(self.outputs(examples), context), context["baseline"]
+
+    def get_config(self) -> dict[str, Any]:
+        """Settings without the model: weights do not belong in a manifest."""
+        return {"kappa": self.kappa}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], model: keras.Model) -> Criterion:
+        """The criterion with these settings on ``model``."""
+        return cls(model, **config)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({self.model.name!r}, {settings})"
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(expected) and all(
+        want in (None, have) for have, want in zip(shape, expected, strict=True)
+    )

@@ -1,0 +1,158 @@
+"""Function-space training of a collapsed critic, many samples at once.
+
+While a critic is trained at one iterate of the attack its inputs u_i and v_i do not
+move. A gradient step on A changes a response ``a_j = A u_j`` by
+``rate * sum_i g_i (u_i . u_j)`` with ``g_i = dI/da_i``: the step needs the K x K Gram
+matrix and never A itself. The same holds for B. This is plain gradient ascent on A, B,
+w and the bias, exactly, at ``K^2 H`` a step instead of ``K d H``.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ..types import PerSample
+from .bounds import Bound
+from .pairing import Pairing
+
+# One chunk of samples should stay in a core's cache during the inner steps; measured
+# best between 1 and 2 MB on x86 with 1 MB of second-level cache a core.
+_CHUNK_BYTES = 1_500_000
+
+
+class Critic(NamedTuple):
+    """Responses and output weights of one collapsed critic per sample.
+
+    Attributes:
+        a: ``(batch, H, K)``, ``A u_k``.
+        b: ``(batch, H, K)``, ``B v_k``.
+        output: ``(batch, H)``, w.
+        bias: ``(batch, H)``.
+    """
+
+    a: tf.Tensor
+    b: tf.Tensor
+    output: tf.Tensor
+    bias: tf.Tensor
+
+
+class Ascent(NamedTuple):
+    """What a number of inner steps leaves behind.
+
+    Attributes:
+        critic: the trained critic.
+        b_step: ``(batch, H, K)``, the sum of ``rate * dI/db`` over the steps: explicit
+            weights follow by ``B += b_step @ v``.
+        value: ``(batch,)`` nats, the bound after the last step.
+        b_gradient: ``(batch, H, K)``, ``dI/db`` at that value.
+    """
+
+    critic: Critic
+    b_step: tf.Tensor
+    value: PerSample
+    b_gradient: tf.Tensor
+
+
+@dataclass(frozen=True)
+class CriticTrainer:
+    """Gradient ascent on a bound, in function space.
+
+    Args:
+        bound: one of :mod:`uae_tf.mine.bounds`.
+        pairing: one of :mod:`uae_tf.mine.pairing`.
+        num_partners: how many scores the pairing computes for each u (K or a few).
+        num_steps: inner steps at every iterate.
+        warmup_steps: inner steps before the first iterate, on the start noise. A critic
+            that is still learning what it sees rates early iterates as less similar,
+            whatever they are.
+        learning_rate: step size of the ascent, for views of unit mean square norm.
+        jit_compile: compile the inner steps with XLA. On a CPU this is 3 to 5 times
+            faster than op by op: the steps are chains of small element-wise ops.
+    """
+
+    bound: Bound
+    pairing: Pairing
+    num_partners: int
+    num_steps: int
+    warmup_steps: int
+    learning_rate: float
+    jit_compile: bool = True
+
+    def __post_init__(self) -> None:
+        compiled = tf.function(self._ascend, jit_compile=self.jit_compile)
+        object.__setattr__(self, "_compiled", compiled)
+
+    def __call__(
+        self, critic: Critic, gram_u: tf.Tensor, gram_v: tf.Tensor, iteration: tf.Tensor
+    ) -> Ascent:
+        """Trains ``critic`` at one iterate.
+
+        Args:
+            critic: one critic per sample.
+            gram_u: ``(batch, K, K)``, inner products of the views of x.
+            gram_v: ``(batch, K, K)``, inner products of the views of x + delta.
+            iteration: of the attack; at 0 the warm-up steps come on top.
+        """
+        num_steps = self.steps_at(iteration)
+        size = critic.a.shape[0]
+        if size is None or not self.jit_compile:
+            return self._compiled(critic, gram_u, gram_v, num_steps)
+        chunk = self._chunk_size(critic)
+        # XLA runs a small program on one core: independent chunks use the others.
+        parts = [
+            self._compiled(
+                *_rows((critic, gram_u, gram_v), start, start + chunk), num_steps
+            )
+            for start in range(0, size, chunk)
+        ]
+        return tf.nest.map_structure(lambda *rows: tf.concat(rows, axis=0), *parts)
+
+    def steps_at(self, iteration: tf.Tensor) -> tf.Tensor:
+        """Number of inner steps at an iteration of the attack."""
+        return self.num_steps + tf.where(iteration > 0, 0, self.warmup_steps)
+
+    def _chunk_size(self, critic: Critic) -> int:
+        size, hidden, pairs = critic.a.shape
+        bytes_per_sample = 4 * pairs * (self.num_partners * hidden + 2 * pairs)
+        largest = max(1, _CHUNK_BYTES // bytes_per_sample)
+        num_chunks = max(-(-size // largest), min(2, size))
+        return -(-size // num_chunks)
+
+    def evaluate(
+        self, critic: Critic, step: int | tf.Tensor = 0
+    ) -> tuple[PerSample, Critic]:
+        """The bound ``(batch,)`` and its gradient with respect to the critic."""
+        with tf.GradientTape() as tape:
+            tape.watch(critic)
+            value = self.bound(self.pairing(*critic, step))
+        return value, Critic(*tape.gradient(value, list(critic)))
+
+    def _ascend(
+        self, critic: Critic, gram_u: tf.Tensor, gram_v: tf.Tensor, num_steps: tf.Tensor
+    ) -> Ascent:
+        rate = self.learning_rate
+
+        def step(
+            i: tf.Tensor, critic: Critic, b_step: tf.Tensor
+        ) -> tuple[tf.Tensor, Critic, tf.Tensor]:
+            _, gradient = self.evaluate(critic, i)
+            moved = Critic(
+                critic.a + rate * tf.matmul(gradient.a, gram_u),
+                critic.b + rate * tf.matmul(gradient.b, gram_v),
+                critic.output + rate * gradient.output,
+                critic.bias + rate * gradient.bias,
+            )
+            return i + 1, moved, b_step + rate * gradient.b
+
+        _, critic, b_step = tf.while_loop(
+            lambda i, *_: i < num_steps,
+            step,
+            (tf.constant(0), critic, tf.zeros_like(critic.b)),
+        )
+        value, gradient = self.evaluate(critic, num_steps)
+        return Ascent(critic, b_step, value, gradient.b)
+
+
+def _rows(tensors: tuple, start: int, stop: int) -> tuple:
+    return tf.nest.map_structure(lambda t: t[start:stop], tensors)

@@ -1,0 +1,64 @@
+"""Reductions that keep the batch axis: one number per sample."""
+
+import numpy as np
+import tensorflow as tf
+
+from ..types import PerSample, Samples
+
+
+def flatten_samples(x: Samples) -> tf.Tensor:
+    """Flattens all axes but the first: ``(batch, *shape)`` -> ``(batch, features)``."""
+    size = int(np.prod(x.shape[1:])) if x.shape[1:].is_fully_defined() else -1
+    return tf.reshape(x, (-1, size))
+
+
+def expand_like(values: PerSample, x: Samples) -> tf.Tensor:
+    """Appends axes to ``(batch,)`` values so that they broadcast against ``x``."""
+    return tf.reshape(values, (-1, *([1] * (x.shape.rank - 1))))
+
+
+def squared_norm(x: Samples) -> PerSample:
+    """Sum of squares of each sample, ``(batch,)``."""
+    return tf.reduce_sum(tf.square(flatten_samples(x)), axis=1)
+
+
+def l2_norm(x: Samples) -> PerSample:
+    """Euclidean norm of each sample, ``(batch,)``, with gradient 0 at the origin."""
+    squares = squared_norm(x)
+    # The square root has an infinite slope at 0; a sample that is reconstructed
+    # perfectly must not turn its whole gradient into NaN.
+    positive = tf.where(squares > 0.0, squares, 1.0)
+    return tf.where(squares > 0.0, tf.sqrt(positive), 0.0)
+
+
+def linf_norm(x: Samples) -> PerSample:
+    """Largest absolute entry of each sample, ``(batch,)``."""
+    return tf.reduce_max(tf.abs(flatten_samples(x)), axis=1)
+
+
+def log_mean_exp(values: tf.Tensor, axis: int | list[int]) -> tf.Tensor:
+    """``ln(mean(exp(values)))`` along ``axis``, without overflow.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> float(log_mean_exp(tf.constant([1000.0, 1000.0]), axis=0))
+        1000.0
+    """
+    axes = [axis] if isinstance(axis, int) else axis
+    count = np.prod([values.shape[i] for i in axes])
+    return tf.reduce_logsumexp(values, axis=axes) - tf.cast(np.log(count), values.dtype)
+
+
+def all_finite(x: Samples) -> tf.Tensor:
+    """Whether each sample has only finite entries, ``(batch,)`` bool."""
+    return tf.reduce_all(tf.math.is_finite(flatten_samples(x)), axis=1)
+
+
+def cosine(x: Samples, other: Samples, epsilon: float = 1e-12) -> PerSample:
+    """Cosine of the angle between ``x`` and ``other``, per sample, ``(batch,)``.
+
+    All-zero samples give 0: they point nowhere, so nothing is said about them.
+    """
+    product = tf.reduce_sum(flatten_samples(x) * flatten_samples(other), axis=1)
+    norms = squared_norm(x) * squared_norm(other)
+    return product * tf.math.rsqrt(tf.maximum(norms, epsilon))
