@@ -1,0 +1,106 @@
+"""What each arm of a comparison is, in words; one source for page and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+CONTROL = "control"
+ADVERSARIAL = "UAE"
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """An arm as a reader meets it.
+
+    Args:
+        name: the name in results.json.
+        kind: `CONTROL`, or `ADVERSARIAL` where the added samples come from an attack.
+        meaning: one or two sentences: what is added, and what the arm rules out.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+
+
+_KNOWN = (
+    Arm(
+        "original",
+        CONTROL,
+        "The training data as they are. All other arms add N samples to these N.",
+    ),
+    Arm(
+        "duplicated",
+        CONTROL,
+        "Every sample twice. Rules out that a data set of twice the size, and what "
+        "comes with it (batches, learning-rate schedule), is all that helps.",
+    ),
+    Arm(
+        "gaussian_0.01",
+        CONTROL,
+        "A copy of each sample with Gaussian noise of standard deviation 0.01, the "
+        "paper's stronger noise baseline.",
+    ),
+    Arm(
+        "gaussian_0.001",
+        CONTROL,
+        "The same with 0.001, the paper's weaker one.",
+    ),
+    Arm(
+        "gaussian_tuned",
+        CONTROL,
+        "The same with the standard deviation, from 0.05 to 0.5, that did best on a "
+        "validation split: random noise at its best, not at an arbitrary size.",
+    ),
+    Arm(
+        "start_noise",
+        CONTROL,
+        "The attack's random starting point without the attack. Shows what the "
+        "search itself adds to its start.",
+    ),
+    Arm(
+        "matched_noise",
+        CONTROL,
+        "Gaussian noise that, after clipping, is for every sample as large (L2) as "
+        "its UAE perturbation. Rules out that only the size of the change matters.",
+    ),
+    Arm(
+        "criterion_only",
+        ADVERSARIAL,
+        "The same attack with the similarity term switched off: it only asks that the "
+        "loss does not rise. What mine_uae gains beyond this arm is what mutual "
+        "information earns.",
+    ),
+    Arm(
+        "l2_uae",
+        ADVERSARIAL,
+        "The same attack with an L2 distance in place of mutual information, the "
+        "paper's second baseline.",
+    ),
+    Arm(
+        "mine_uae",
+        ADVERSARIAL,
+        "The method under test: the loss must not rise, and the mutual information "
+        "between sample and example is made as small as possible.",
+    ),
+)
+ARMS: Mapping[str, Arm] = {arm.name: arm for arm in _KNOWN}
+
+
+def kind_of(name: str) -> str:
+    """Tell whether an arm adds adversarial examples.
+
+    Args:
+        name: the arm's name; one that is not in `ARMS` is judged by its ending.
+
+    Returns:
+        `CONTROL` or `ADVERSARIAL`.
+
+    Example:
+        >>> kind_of("start_noise"), kind_of("mine_uae"), kind_of("my_uae")
+        ('control', 'UAE', 'UAE')
+    """
+    if name in ARMS:
+        return ARMS[name].kind
+    return ADVERSARIAL if name.endswith("uae") else CONTROL

@@ -1,0 +1,42 @@
+"""What the page says around the figures it knows, in the order it shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Caption:
+    """The title of a figure, a paragraph above it, and a line below it."""
+
+    title: str
+    lead: str = ""
+    below: str = ""
+
+
+CAPTIONS: Mapping[str, Caption] = {
+    "errors": Caption(
+        "Test error of every arm and seed",
+        below="Large marks are means over seeds with their standard deviation, small "
+        "dots single seeds. Arms that differ less than their seeds do are alike.",
+    ),
+    "gallery": Caption(
+        "Gallery",
+        "Samples of the training data, and what the attack made of them. A good "
+        "example looks unlike x, while the model returns x from it.",
+        "The attack succeeds where the number below Φ(x + δ) is no larger than the one "
+        "below Φ(x).",
+    ),
+    "convergence": Caption(
+        "Convergence of the attack",
+        "How far the attack is from success (f, at or below 0 is success), how alike "
+        "x and x + δ still are, and how strongly the attack weighs f against that.",
+        "Line: median over samples. Band: 10th to 90th percentile.",
+    ),
+    "histogram": Caption(
+        "Relative change of the loss",
+        "How much better or worse the attacked model does on the perturbed sample. A "
+        "pile just left of 0 is a success that means little; far left is a strong one.",
+    ),
+}

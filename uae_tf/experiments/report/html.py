@@ -1,0 +1,239 @@
+"""Write an experiment's results as one self-contained page."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import os
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from ..comparison import NO_SEED
+from ..storage import to_plain, write_atomic
+from ..verdict import Verdict
+from .arms import ARMS
+from .arms_table import arms_table, rows_with_pending
+from .captions import CAPTIONS, Caption
+from .cells import tone
+from .controls_table import controls_table
+from .numbers import fixed
+
+Figures = Mapping[str, Figure | bytes]
+
+#: Dots per inch of the PNGs, and how many of them make one CSS pixel: more than one,
+#: so that pictures stay sharp on dense screens and when zoomed.
+_DPI, _DENSITY = 160, 1.6
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure as the page embeds it; width and height in CSS pixels."""
+
+    name: str
+    title: str
+    lead: str
+    caption: str
+    alt: str
+    source: str
+    width: int
+    height: int
+
+
+def write_report(
+    results: Mapping[str, Any], figures: Figures, path: str | os.PathLike[str]
+) -> Path:
+    """Write report.html, and each figure as a PNG into `figures/` beside it.
+
+    The page needs no other file and asks for nothing from the network. Every file is
+    written atomically, the page last, so an interruption leaves the old page or the
+    new one. Results of an unfinished run are welcome: arms that are missing are shown
+    as pending, columns without numbers are left out.
+
+    Args:
+        results: the experiment's results, as in results.json.
+        figures: name -> matplotlib figure or PNG bytes. "errors" stands below the
+            table of arms; "gallery", "convergence" and "histogram" have sections of
+            their own in that order; others follow with their name as title.
+        path: the page, e.g. `runs/digits/report.html`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: a figure's name is not made of letters, digits, "-", "_" and
+            ".", its bytes are no PNG, `path` is a folder, or the verdict is not the
+            form that `Verdict.to_dict` gives. Nothing is written then.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"path must name a file such as {path / 'report.html'}.")
+    images = {name: _png(name, figure) for name, figure in figures.items()}
+    page = _render(results, figures, images)
+    for name, image in images.items():
+        write_atomic(path.parent / "figures" / f"{name}.png", image)
+    return write_atomic(path, page.encode())
+
+
+def render_report(results: Mapping[str, Any], figures: Figures) -> str:
+    """Return the page that `write_report` writes, as text.
+
+    Args:
+        results: the experiment's results, as in results.json.
+        figures: name -> matplotlib figure or PNG bytes.
+
+    Returns:
+        A whole HTML document.
+
+    Raises:
+        ValueError: as `write_report`.
+    """
+    images = {name: _png(name, figure) for name, figure in figures.items()}
+    return _render(results, figures, images)
+
+
+def _render(
+    results: Mapping[str, Any], figures: Figures, images: Mapping[str, bytes]
+) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    pictures = {name: _picture(name, figures[name], images[name]) for name in images}
+    template = environment.get_template("template.html")
+    return template.render(_context(to_plain(results), pictures)).lstrip()
+
+
+def _context(
+    results: Mapping[str, Any], pictures: Mapping[str, Picture]
+) -> dict[str, Any]:
+    """Gather what the template shows; it holds no logic beyond loops."""
+    settings = results.get("settings") or {}
+    rows = rows_with_pending(results)
+    return {
+        "experiment": results.get("experiment", ""),
+        "facts": _facts(settings),
+        "is_complete": results.get("complete", True),
+        **_verdict_context(results, settings),
+        "arms": arms_table(results),
+        "figures": _ordered(pictures),
+        "meanings": [ARMS[row["arm"]] for row in rows if row.get("arm") in ARMS],
+        "notes": results.get("notes") or [],
+        "command": results.get("command", ""),
+        "lists": [
+            ("Settings", _entries(settings)),
+            ("Environment", _entries(results.get("environment") or {})),
+        ],
+    }
+
+
+def _verdict_context(
+    results: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    entries = results.get("verdict")
+    verdict = Verdict.from_dict(entries) if entries else None
+    candidate = verdict.candidate if verdict else "mine_uae"
+    controls = controls_table(verdict) if verdict else None
+    bars = [c.bar for row in controls.rows for c in row if c.bar] if controls else []
+    limit = bars[0][-1] if bars else 0.0
+    return {
+        "title": _title(candidate, settings),
+        "candidate": candidate,
+        "effect": verdict.effect if verdict else NO_SEED,
+        "tone": tone(verdict.effect).replace(" ", "-") if verdict else "undecided",
+        "headline": verdict.headline if verdict else "No verdict yet.",
+        "details": verdict.details if verdict else (),
+        "controls": controls,
+        "bar_ends": [f"{fixed(v, 1, signed=True)} %" for v in (-limit, limit)],
+    }
+
+
+def _title(candidate: str, settings: Mapping[str, Any]) -> str:
+    model = f" a {settings['model']} model" if settings.get("model") else ""
+    dataset = f" on {settings['dataset']}" if settings.get("dataset") else ""
+    return f"Does {candidate} help{model}{dataset}?"
+
+
+def _facts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    names = ("dataset", "model", "samples", "epochs", "updates", "seeds")
+    facts = []
+    for name in names:
+        value = settings.get(name)
+        if name == "seeds" and isinstance(value, list):
+            value = len(value)
+        if value is not None:
+            facts.append((name, _text(value)))
+    return facts
+
+
+def _entries(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Turn nested settings into lines with dotted names."""
+    lines: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            lines += _entries(value, f"{prefix}{name}.")
+        else:
+            lines.append((f"{prefix}{name}", _text(value)))
+    return lines
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_text(v) for v in value) or "none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return {None: "none", True: "yes", False: "no"}.get(value, str(value))  # type: ignore
+
+
+def _ordered(pictures: Mapping[str, Picture]) -> dict[str, Any]:
+    known = [name for name in CAPTIONS if name in pictures and name != "errors"]
+    others = [name for name in pictures if name not in CAPTIONS]
+    return {
+        "errors": pictures.get("errors"),
+        "named": [pictures[name] for name in [*known, *others]],
+    }
+
+
+def _png(name: str, figure: Figure | bytes) -> bytes:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise ValueError(
+            f"figures must be named with letters, digits, '-', '_' and '.', got "
+            f"{name!r}: the name becomes a file name."
+        )
+    if isinstance(figure, Figure):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_DPI)
+        return buffer.getvalue()
+    if not figure.startswith(_PNG) or len(figure) < 24:
+        raise ValueError(
+            f"figures[{name!r}] must be a matplotlib Figure or the bytes of a PNG, got "
+            f"{len(figure)} bytes that begin with {figure[:8]!r}."
+        )
+    return figure
+
+
+def _picture(name: str, figure: Figure | bytes, image: bytes) -> Picture:
+    width, height = struct.unpack(">II", image[16:24])
+    title = name.replace("_", " ").replace("-", " ").capitalize()
+    caption = CAPTIONS.get(name, Caption(title))
+    described = str(figure.get_label()) if isinstance(figure, Figure) else ""
+    return Picture(
+        name=name,
+        title=caption.title,
+        lead=caption.lead,
+        caption=caption.below,
+        alt=described or caption.title,
+        source="data:image/png;base64," + base64.b64encode(image).decode(),
+        width=round(width / _DENSITY),
+        height=round(height / _DENSITY),
+    )
