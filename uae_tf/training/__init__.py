@@ -1,6 +1,8 @@
 """Training on augmented data."""
 
 from .augmented_dataset import AugmentedDataset
+from .phases import PhaseRecord
 from .retrain import Retrained, retrain
+from .uae_callback import UAECallback
 
-__all__ = ["AugmentedDataset", "Retrained", "retrain"]
+__all__ = ["AugmentedDataset", "PhaseRecord", "Retrained", "UAECallback", "retrain"]

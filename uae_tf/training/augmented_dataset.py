@@ -223,6 +223,11 @@ class AugmentedDataset(keras.utils.PyDataset):
         """Names the epoch that begins next, so that a resumed run keeps its order."""
         self._named_epoch = check_count("epoch", epoch, minimum=0)
 
+    @property
+    def is_epoch_pending(self) -> bool:
+        """Whether the epoch named by `set_epoch` has not begun yet."""
+        return self._named_epoch is not None
+
     def on_epoch_begin(self) -> None:
         """Starts the epoch named by `set_epoch`, else the next; called by `fit`."""
         if self._named_epoch is None:
