@@ -55,17 +55,26 @@ def load_images(
     if samples is not None:
         check_available(name, samples, builder.info.splits["train"].num_examples)
         train = f"train[:{samples}]"
-    # One batch of everything: decoding one by one takes ten times longer.
-    splits = builder.as_dataset(
-        split=[train, "test"], batch_size=-1, as_supervised=True, shuffle_files=False
+    x_train, y_train = _arrays(builder, train)
+    x_test, y_test = _arrays(builder, "test")
+    return Dataset(x_train, y_train, x_test, y_test, name=name)
+
+
+def _arrays(
+    builder: tfds.core.DatasetBuilder, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+    batches = builder.as_dataset(
+        split=split,
+        # Large, because a step through the pipeline per sample takes far longer.
+        batch_size=1000,
+        as_supervised=True,
+        shuffle_files=False,
     )
-    (x_train, y_train), (x_test, y_test) = tfds.as_numpy(splits)
-    return Dataset(
-        _unit_range(x_train),
-        y_train.astype(np.int64),
-        _unit_range(x_test),
-        y_test.astype(np.int64),
-        name=name,
+    images, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    pixels = np.concatenate(images)
+    return (
+        np.divide(pixels, np.float32(255), dtype=np.float32),
+        np.concatenate(labels).astype(np.int64),
     )
 
 
@@ -74,7 +83,7 @@ def _prepare(builder: tfds.core.DatasetBuilder) -> None:
         return
     try:
         # Without a network the download itself gives up only after minutes of retries.
-        _check_reachable(SOURCES[builder.name])
+        check_reachable(SOURCES[builder.name])
         builder.download_and_prepare()
     # Each layer below raises something of its own.
     except Exception as error:
@@ -89,7 +98,12 @@ def _prepare(builder: tfds.core.DatasetBuilder) -> None:
         ) from error
 
 
-def _check_reachable(url: str) -> None:
+def check_reachable(url: str) -> None:
+    """Ask the server for anything at all.
+
+    Raises:
+        OSError: Nothing answers within `PROBE_SECONDS`.
+    """
     try:
         urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError as answer:
@@ -100,7 +114,3 @@ def _check_reachable(url: str) -> None:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines() or ["no details"]
     return lines[0][:200]
-
-
-def _unit_range(images: np.ndarray) -> np.ndarray:
-    return np.divide(images, np.float32(255), dtype=np.float32)

@@ -1,0 +1,26 @@
+"""Fixtures every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from uae_tf import datasets
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """Folder of the prepared tensorflow-datasets sets; the test skips without it."""
+    default = REPOSITORY.parent / "shared" / "data" / "tfds"
+    folder = Path(os.environ.get("UAE_TF_DATA_DIR", default))
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder}: set UAE_TF_DATA_DIR to a TFDS data_dir")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Scikit-learn's digits, 8x8x1, 1437 for training and 360 for testing."""
+    return datasets.load("digits")

@@ -1,0 +1,163 @@
+"""What every autoencoder does, whatever its layers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from uae_tf import models
+
+SMALL = {
+    "dense": {"latent_dim": 16},
+    "sparse": {"latent_dim": 16},
+    "conv": {},
+    "adversarial": {"latent_dim": 4, "hidden_units": 32},
+}
+KINDS = list(SMALL)
+
+
+def build(kind, input_shape=(8, 8, 1), recipe="paper", seed=0):
+    keras.utils.set_random_seed(seed)
+    return models.build(kind, input_shape, recipe=recipe, **SMALL[kind])
+
+
+@pytest.fixture(params=KINDS)
+def model(request):
+    return build(request.param)
+
+
+@pytest.fixture
+def x(digits):
+    return digits.x_train[:32]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (16, 8, 2), (32, 32, 3)])
+def test_images_stay_images(kind, shape):
+    model = build(kind, shape)
+    x = np.random.default_rng(0).random((3, *shape), dtype=np.float32)
+    outputs = model(x, training=False).numpy()
+    assert outputs.shape == x.shape
+    assert outputs.min() >= 0.0
+    assert outputs.max() <= 1.0
+    code = model.encoder(x)
+    np.testing.assert_allclose(model.decoder(code), outputs, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "adversarial"])
+@pytest.mark.parametrize("shape", [(21,), 21])
+def test_vectors_stay_vectors(kind, shape):
+    assert build(kind, shape)(np.zeros((2, 21), "float32")).shape == (2, 21)
+
+
+def test_layers_are_reachable_in_order(model):
+    assert isinstance(model.layers[0], keras.layers.InputLayer)
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+    assert model.get_layer(model.layers[1].name) is model.layers[1]
+
+
+def test_inference_is_deterministic(model, x):
+    first, second = model(x, training=False), model(x, training=False)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_gradient_reaches_the_input(model, x):
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(tf.square(inputs - model(inputs, training=False)))
+    gradient = tape.gradient(loss, inputs).numpy()
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
+def test_config_round_trip(model):
+    config = model.get_config()
+    again = type(model).from_config(config)
+    assert again.get_config() == config
+    assert again.count_params() == model.count_params()
+
+
+def test_keras_file_round_trip(model, x, tmp_path):
+    model.fit(x, batch_size=16, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    # The optimizer's state comes along: both go on from the same point.
+    histories = [m.fit(x, batch_size=32, verbose=0).history for m in (model, loaded)]
+    assert histories[0]["loss"] == pytest.approx(histories[1]["loss"], rel=1e-5)
+
+
+def test_export_runs_without_keras(model, x, tmp_path):
+    model.export(tmp_path / "saved", verbose=False)
+    artifact = tf.saved_model.load(tmp_path / "saved")
+    np.testing.assert_allclose(artifact.serve(x), model(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("recipe", ["paper", "modern"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_lowers_the_loss(kind, recipe, digits):
+    model = build(kind, recipe=recipe)
+    x = digits.x_train[:320]
+    before = model.evaluate(x, verbose=0, return_dict=True)
+    model.fit(x, batch_size=32, epochs=2, verbose=0)
+    after = model.evaluate(x, verbose=0, return_dict=True)
+    assert after["loss"] < before["loss"]
+    assert after["mse"] < before["mse"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_repeats_under_a_seed(kind, x):
+    def train(seed):
+        model = build(kind, seed=seed)
+        model.fit(x, batch_size=8, verbose=0)
+        return model.get_weights()
+
+    once, again, other = train(3), train(3), train(4)
+    assert all(map(np.array_equal, once, again))
+    assert not all(map(np.array_equal, once, other))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_target_means_the_sample_itself(kind, x):
+    implicit, explicit = build(kind), build(kind)
+    histories = [
+        implicit.fit(x, batch_size=16, shuffle=False, verbose=0).history,
+        explicit.fit(x, x, batch_size=16, shuffle=False, verbose=0).history,
+    ]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_target_is_used(kind, x):
+    model = build(kind)
+    to_itself = model.evaluate(x, x, verbose=0, return_dict=True)["mse"]
+    to_white = model.evaluate(x, np.ones_like(x), verbose=0, return_dict=True)["mse"]
+    outputs = model.predict(x, verbose=0)
+    assert to_itself == pytest.approx(np.mean((outputs - x) ** 2), rel=1e-4)
+    assert to_white == pytest.approx(np.mean((outputs - 1) ** 2), rel=1e-4)
+
+
+def test_a_model_clones(model, x):
+    clone = type(model).from_config(model.get_config())
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(x), model(x))
+
+
+BAD_SHAPES = [(), (0, 8), (8, -8, 1), (None, 8, 1), (8.0, 8, 1), "28", None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", BAD_SHAPES)
+def test_refuses_a_bad_input_shape(kind, shape):
+    with pytest.raises(ValueError, match="input_shape must be the shape of one sample"):
+        build(kind, shape)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "adversarial"])
+@pytest.mark.parametrize("latent_dim", [0, -3, 2.5, None, "8"])
+def test_refuses_a_bad_latent_dim(kind, latent_dim):
+    message = f"positive integer.* Received: latent_dim={latent_dim!r}"
+    with pytest.raises(ValueError, match=message):
+        models.build(kind, (8, 8, 1), latent_dim=latent_dim)

@@ -1,0 +1,94 @@
+import keras
+import pytest
+
+from uae_tf import models
+
+GREY, COLOUR = (28, 28, 1), (32, 32, 3)
+
+
+def settings(kind, name="paper", shape=GREY):
+    found = models.recipe(kind, name, shape)
+    return found, found.optimizer()
+
+
+def test_dense_paper():
+    found, optimizer = settings("dense")
+    assert isinstance(optimizer, keras.optimizers.RMSprop)
+    assert float(optimizer.learning_rate) == pytest.approx(0.0025)
+    # sqrt(v + 1e-14) is the old Keras's sqrt(v) + 1e-7.
+    assert optimizer.epsilon == 1e-14
+    assert (found.loss, found.epochs, found.batch_size) == ("mse", 20, 100)
+    assert found.paper_mse == 0.00258
+
+
+def test_sparse_paper():
+    found, optimizer = settings("sparse")
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert float(optimizer.learning_rate) == pytest.approx(0.001)
+    assert (found.loss, found.epochs, found.batch_size) == ("mse", 50, 100)
+    assert found.paper_mse == 0.00561
+
+
+def test_conv_paper():
+    found, optimizer = settings("conv")
+    assert isinstance(optimizer, keras.optimizers.Adadelta)
+    assert float(optimizer.learning_rate) == 1.0
+    assert found.loss == "binary_crossentropy"
+    assert (found.epochs, found.batch_size) == (20, 100)
+    assert found.paper_mse == 0.00294
+
+
+def test_adversarial_paper():
+    found, optimizer = settings("adversarial")
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert float(optimizer.learning_rate) == pytest.approx(1e-4)
+    assert (found.loss, found.epochs, found.batch_size) == ("mse", 50, 100)
+    assert found.paper_mse == 0.04785
+    model = models.build("adversarial", (8, 8, 1))
+    assert model.latent_dim == 2
+    assert model.code_activation == "sigmoid"
+    modern = models.build("adversarial", (8, 8, 1), recipe="modern")
+    assert modern.code_activation == "linear"
+
+
+def test_svhn_settings_follow_the_channels():
+    assert models.build("dense", COLOUR).latent_dim == 256
+    assert models.build("sparse", COLOUR).kl_weight == 1.0
+    conv, optimizer = settings("conv", shape=COLOUR)
+    assert (conv.batch_size, conv.paper_mse) == (32, 0.00128)
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert models.build("conv", COLOUR).form == "svhn"
+
+
+@pytest.mark.parametrize("shape", [GREY, COLOUR, (617,)])
+@pytest.mark.parametrize("name", ["paper", "modern"])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "conv", "adversarial"])
+def test_every_recipe_makes_a_new_optimizer(kind, name, shape):
+    found = models.recipe(kind, name, shape)
+    assert (found.model, found.name) == (kind, name)
+    assert found.optimizer() is not found.optimizer()
+    assert (found.paper_mse is None) == (name == "modern")
+
+
+def test_build_compiles_and_keeps_the_recipe():
+    model = models.build("dense", (8, 8, 1), recipe="modern", latent_dim=5)
+    assert model.compiled
+    assert model.latent_dim == 5
+    assert model.recipe is models.recipe(model, "modern")
+
+
+def test_a_model_is_named_in_four_ways():
+    cls = models.SparseAutoencoder
+    ways = ["sparse", "SparseAutoencoder", cls, cls((8, 8, 1))]
+    assert {id(models.recipe(way)) for way in ways} == {id(models.recipe("sparse"))}
+
+
+def test_a_models_own_shape_picks_its_recipe():
+    assert models.recipe(models.ConvolutionalAutoencoder(COLOUR)).batch_size == 32
+
+
+def test_unknown_names_list_the_known():
+    with pytest.raises(ValueError, match=r"'vae'.*'dense', 'sparse', 'conv'"):
+        models.build("vae", GREY)
+    with pytest.raises(ValueError, match="'paper' or 'modern'"):
+        models.build("dense", GREY, recipe="best")
