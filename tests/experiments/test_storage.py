@@ -94,14 +94,18 @@ def test_sigkill_in_the_middle_keeps_the_old_file(tmp_path):
     path = write_json(tmp_path / "results.json", {"run": 1})
     script = textwrap.dedent(
         """
-        import os, signal, sys
-        from uae_tf.experiments import storage
+        import importlib.util, os, signal, sys
 
+        # By its path: importing the package would load TensorFlow for seconds.
+        spec = importlib.util.spec_from_file_location("storage", sys.argv[2])
+        storage = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(storage)
         storage.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
         storage.write_json(sys.argv[1], {"run": 2, "rows": list(range(100_000))})
         """
     )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    command = [sys.executable, "-c", script, str(path), storage.__file__]
+    done = subprocess.run(command, check=False)
     assert done.returncode == -signal.SIGKILL
     assert read_json(path) == {"run": 1}
     # What the killed process left behind is no obstacle to the next one.

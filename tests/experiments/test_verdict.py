@@ -193,6 +193,12 @@ def test_dictionary_survives_strict_json():
     assert math.isnan(again.comparisons[0].low)
 
 
+@pytest.mark.parametrize("entries", [{"effect": "helps"}, {"comparisons": 3}])
+def test_foreign_dictionary_is_refused(entries):
+    with pytest.raises(ValueError, match="must have the form"):
+        Verdict.from_dict(entries)
+
+
 @pytest.mark.parametrize(
     ("values", "settings", "match"),
     [

@@ -73,13 +73,25 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> Verdict:
-        """Rebuild a verdict from `to_dict`, e.g. out of results.json."""
-        fields = {f.name: entries[f.name] for f in dataclasses.fields(cls)}
-        fields["details"] = tuple(fields["details"])
-        fields["comparisons"] = tuple(
-            Comparison(**{k: math.nan if v is None else v for k, v in entry.items()})
-            for entry in fields["comparisons"]
-        )
+        """Rebuild a verdict from `to_dict`, e.g. out of results.json.
+
+        Raises:
+            ValueError: something that `to_dict` writes is missing.
+        """
+        try:
+            fields = {f.name: entries[f.name] for f in dataclasses.fields(cls)}
+            fields["details"] = tuple(fields["details"])
+            fields["comparisons"] = tuple(
+                Comparison(
+                    **{k: math.nan if v is None else v for k, v in entry.items()}
+                )
+                for entry in fields["comparisons"]
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                "verdict must have the form that Verdict.to_dict gives, "
+                f"got {entries!r} ({error})."
+            ) from error
         return cls(**fields)
 
 

@@ -122,10 +122,15 @@ def arms_table(results: Mapping[str, Any]) -> TableData:
             with an `error` text as failed.
 
     Returns:
-        The table. Columns without a number in any row are left out.
+        The table. Columns without a number in any row are left out, but for the
+        test error.
     """
     rows = rows_with_pending(results)
-    columns = [c for c in COLUMNS if any(statistic(row.get(c.key)) for row in rows)]
+    columns = [
+        column
+        for column in COLUMNS
+        if column.key == "test_error" or any(statistic(r.get(column.key)) for r in rows)
+    ]
     found = [statistic(row.get(c.key)) for row in rows for c in columns if c.is_error]
     exponent = exponent_for(s.mean for s in found if s)
     best = {c.key: _lowest(rows, c.key) for c in columns if c.has_best}

@@ -21,7 +21,7 @@ from ..verdict import Verdict
 from .arms import ARMS
 from .arms_table import arms_table, rows_with_pending
 from .captions import CAPTIONS, Caption
-from .cells import tone
+from .cells import TableData, tone
 from .controls_table import controls_table
 from .numbers import fixed
 
@@ -143,9 +143,8 @@ def _verdict_context(
     entries = results.get("verdict")
     verdict = Verdict.from_dict(entries) if entries else None
     candidate = verdict.candidate if verdict else "mine_uae"
-    controls = controls_table(verdict) if verdict else None
-    bars = [c.bar for row in controls.rows for c in row if c.bar] if controls else []
-    limit = bars[0][-1] if bars else 0.0
+    has_seeds = verdict and any(c.seeds for c in verdict.comparisons)
+    controls = controls_table(verdict) if verdict and has_seeds else None
     return {
         "title": _title(candidate, settings),
         "candidate": candidate,
@@ -154,8 +153,20 @@ def _verdict_context(
         "headline": verdict.headline if verdict else "No verdict yet.",
         "details": verdict.details if verdict else (),
         "controls": controls,
-        "bar_ends": [f"{fixed(v, 1, signed=True)} %" for v in (-limit, limit)],
+        "bar_note": _bar_note(candidate, controls),
     }
+
+
+def _bar_note(candidate: str, controls: TableData | None) -> str:
+    bars = [c.bar for row in controls.rows for c in row if c.bar] if controls else []
+    if not bars:
+        return ""
+    low, high = (f"{fixed(end, 1, signed=True)} %" for end in (-bars[0][3], bars[0][3]))
+    return (
+        f"Right of the middle line {candidate} is better; the bars run from {low} to "
+        f"{high} of the control's error. An interval that crosses the line shows no "
+        "effect, and how large an effect could still hide in it."
+    )
 
 
 def _title(candidate: str, settings: Mapping[str, Any]) -> str:

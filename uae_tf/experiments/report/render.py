@@ -36,7 +36,8 @@ def to_rich(table: TableData, width: int | None = None) -> Table:
     while width is not None and len(kept) > 2 and _width(table, kept, is_short) > width:
         kept = kept[:-1]
     left_out = all_kept - len(kept)
-    note = f" ({left_out} more columns in the report)" if left_out else ""
+    words = "column" if left_out == 1 else "columns"
+    note = f" ({left_out} more {words} in the report)" if left_out else ""
     drawn = Table(title=table.caption + note, box=box.SIMPLE_HEAD, title_justify="left")
     for index in kept:
         drawn.add_column(

@@ -1,0 +1,399 @@
+import io
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from uae_tf.experiments.report import (
+    COLUMNS,
+    arms_table,
+    controls_table,
+    convergence,
+    errors_by_arm,
+    gallery,
+    relative_loss_change,
+    render_report,
+    to_markdown,
+    to_rich,
+    write_report,
+)
+from uae_tf.experiments.report.arms import ARMS
+from uae_tf.experiments.verdict import Verdict, verdict
+
+MEANS = {
+    "original": 7.00,
+    "duplicated": 6.98,
+    "gaussian_0.01": 6.98,
+    "gaussian_0.001": 6.99,
+    "gaussian_tuned": 5.97,
+    "start_noise": 5.93,
+    "matched_noise": 5.96,
+    "criterion_only": 5.67,
+    "l2_uae": 5.74,
+    "mine_uae": 5.67,
+}
+ATTACKS = ("criterion_only", "l2_uae", "mine_uae")
+SCALE = "\N{MULTIPLICATION SIGN}1e-3"
+HOSTILE = "<script>alert(1)</script>"
+
+
+def statistic(values):
+    values = [float(v) for v in values]
+    return {"mean": np.mean(values), "std": np.std(values, ddof=1), "values": values}
+
+
+def make_row(arm, seeds, rng, seed_effect):
+    error = 1e-3 * (MEANS[arm] + seed_effect + rng.normal(0, 0.02, seeds))
+    row = {"arm": arm, "test_error": statistic(error), "updates": 3000, "seconds": 75.0}
+    row |= {"train_error": statistic(0.9 * error), "paper": 0.00258}
+    row |= {"success_rate": None, "l2": None, "linf": None, "cosine": None}
+    if arm in ATTACKS:
+        row["success_rate"] = statistic(0.97 + 0.01 * rng.random(seeds))
+        row["relative_loss_change"] = statistic(-0.12 + 0.02 * rng.random(seeds))
+        row |= {"l2": 5.1, "linf": 0.7, "cosine": 0.8, "mutual_information": 0.4}
+    return row
+
+
+@pytest.fixture
+def results():
+    """Results shaped and sized like those of a real run."""
+    rng = np.random.default_rng(0)
+    seed_effect = rng.normal(0, 0.05, 3)
+    rows = [make_row(arm, 3, rng, seed_effect) for arm in MEANS]
+    errors = {row["arm"]: row["test_error"]["values"] for row in rows}
+    return {
+        "experiment": "reconstruct",
+        "settings": {
+            "dataset": "mnist",
+            "model": "dense",
+            "samples": 2000,
+            "epochs": 30,
+            "seeds": [0, 1, 2],
+            "arms": list(MEANS),
+            "attack": {"epsilon": 1.0, "restart": False},
+        },
+        "environment": {"python": "3.11", "tensorflow": "2.21", "accelerators": []},
+        "rows": rows,
+        "verdict": verdict(errors).to_dict(),
+        "notes": ["Target: self."],
+        "complete": True,
+        "command": "uae-tf reconstruct --dataset mnist",
+    }
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    x = rng.random((10, 8, 8, 1))
+    return x, np.clip(x + rng.uniform(-0.5, 0.5, x.shape), 0, 1), 0.9 * x, 0.8 * x
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about, and checks that tags are balanced."""
+
+    EMPTY = ("meta", "img", "line", "rect", "circle", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.texts = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.EMPTY:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+def test_page_tells_the_whole_story_in_order(results, images):
+    figures = {
+        "histogram": relative_loss_change({"mine_uae": np.array([-0.1, 0.1])}),
+        "gallery": gallery(*images),
+        "transfer": errors_by_arm(results["rows"]),
+    }
+    page = Page(render_report(results, figures))
+    parts = [
+        "Does mine_uae help a dense model on mnist?",
+        results["verdict"]["headline"],
+        "Against each control",
+        "All arms",
+        "Gallery",
+        "Relative change of the loss",
+        "Transfer",
+        "How to read this",
+        ARMS["matched_noise"].meaning,
+        "Target: self.",
+        "uae-tf reconstruct --dataset mnist",
+        "attack.epsilon",
+        "tensorflow",
+    ]
+    places = [page.text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "not finished" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("shift", "tone"), [(-1.0, "helps"), (0.0, "no-effect"), (1.0, "hurts")]
+)
+def test_box_has_the_colour_of_the_verdict(results, shift, tone):
+    errors = {"duplicated": [5.0, 5.1, 5.0], "mine_uae": [5.0, 5.1, 5.0]}
+    errors["mine_uae"] = [v + shift for v in errors["mine_uae"]]
+    results["verdict"] = verdict(errors).to_dict()
+    sections = Page(render_report(results, {})).all("section")
+    assert sections[0]["class"] == f"verdict {tone}"
+
+
+def test_page_needs_nothing_from_outside(results, images):
+    text = render_report(results, {"gallery": gallery(*images)})
+    page = Page(text)
+    assert not page.all("script")
+    assert not page.all("link")
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "url(" not in text
+    for image in page.all("img"):
+        assert image["src"].startswith("data:image/png;base64,")
+
+
+def test_page_is_accessible(results, images):
+    page = Page(render_report(results, {"gallery": gallery(*images)}))
+    assert page.all("html") == [{"lang": "en"}]
+    assert all(head["scope"] in ("row", "col") for head in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    (image,) = page.all("img")
+    assert image["alt"].startswith("8 samples, one per column")
+    assert int(image["width"]) > 100
+
+
+def test_hostile_names_stay_text(results):
+    results["settings"]["dataset"] = HOSTILE
+    results["settings"][HOSTILE] = {"x": HOSTILE}
+    results["rows"].append({"arm": HOSTILE, "error": HOSTILE})
+    results["verdict"]["headline"] = HOSTILE
+    results |= {"command": HOSTILE, "notes": [HOSTILE], "experiment": HOSTILE}
+    text = render_report(results, {})
+    assert "<script" not in text
+    assert Page(text).text.count(HOSTILE) >= 8
+
+
+def test_interrupted_run_has_a_report(results):
+    rows = results["rows"][:3]
+    rows[1]["test_error"] = statistic([0.007, 0.0071])
+    rows.append({"arm": "start_noise", "error": "out of memory"})
+    diverged = {"mean": float("nan"), "std": None, "values": [float("nan")]}
+    rows.append({"arm": "l2_uae", "test_error": diverged})
+    errors = {row["arm"]: row["test_error"]["values"] for row in rows[:3]}
+    controls = [arm for arm in MEANS if arm != "mine_uae"]
+    results |= {"rows": rows, "complete": False}
+    results["verdict"] = verdict(errors, controls=controls).to_dict()
+    page = Page(render_report(results, {}))
+    assert "This run is not finished" in page.text
+    assert "No verdict yet" in page.text
+    assert "duplicated (2 of 3 seeds)" in page.text
+    assert "failed: out of memory" in page.text
+    assert "failed: not finite" in page.text
+    assert page.text.count(" pending ") == 5
+
+
+@pytest.mark.parametrize("results", [{}, {"rows": [{"arm": "a"}], "verdict": None}])
+def test_nearly_empty_results(results):
+    page = Page(render_report(results, {}))
+    assert "Does mine_uae help?" in page.text
+    assert "No verdict yet." in page.text
+
+
+def test_write_report_leaves_page_and_pictures(results, images, tmp_path):
+    figure = gallery(*images)
+    path = write_report(results, {"gallery": figure}, tmp_path / "run" / "report.html")
+    png = (tmp_path / "run" / "figures" / "gallery.png").read_bytes()
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    # The bytes of a PNG do as well as a figure.
+    write_report(results, {"gallery": png}, path)
+    written = sorted(p.name for p in path.parent.rglob("*"))
+    assert written == ["figures", "gallery.png", "report.html"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "match"),
+    [
+        ({"../gallery": b""}, "becomes a file name"),
+        ({"gallery": b"GIF89a" + bytes(30)}, "or the bytes of a PNG"),
+    ],
+)
+def test_bad_figures_are_refused_before_writing(results, tmp_path, figures, match):
+    with pytest.raises(ValueError, match=match):
+        write_report(results, figures, tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_as_path_is_refused(results, tmp_path):
+    with pytest.raises(ValueError, match="path must name a file such as"):
+        write_report(results, {}, tmp_path)
+
+
+def test_table_scales_marks_and_drops(results):
+    table = arms_table(results)
+    heads = [header.text for header in table.headers]
+    assert heads[:3] == ["arm", f"test error ({SCALE})", f"paper ({SCALE})"]
+    assert len(heads) == 1 + len(COLUMNS)
+    best = [row[0].text for row in table.rows if row[1].is_best]
+    means = {row["arm"]: row["test_error"]["mean"] for row in results["rows"]}
+    assert best == [min(means, key=means.get)]
+    original = table.rows[0]
+    assert original[1].text == (
+        f"{1e3 * means['original']:.3f} ± "
+        f"{1e3 * results['rows'][0]['test_error']['std']:.3f}"
+    )
+    assert original[2].text == "2.58"
+    for row in results["rows"]:
+        del row["paper"]
+    assert "paper" not in " ".join(h.title for h in arms_table(results).headers)
+
+
+def test_one_table_for_page_terminal_and_markdown(results):
+    table = arms_table(results)
+    console = Console(width=250, record=True, file=io.StringIO())
+    console.print(to_rich(table))
+    drawn = {
+        "terminal": console.export_text(),
+        "markdown": to_markdown(table).replace("**", ""),
+        "page": Page(render_report(results, {})).text,
+    }
+    for where, text in drawn.items():
+        for cell in (cell for row in table.rows for cell in row):
+            assert cell.text in text, where
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_terminal_table_fits_the_terminal(results, width):
+    for table in (
+        arms_table(results),
+        controls_table(Verdict.from_dict(results["verdict"])),
+    ):
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(to_rich(table, width))
+        text = console.export_text()
+        assert "…" not in text
+        assert table.rows[0][1].text in text
+
+
+def test_markdown_keeps_cells_in_place():
+    table = arms_table({"rows": [{"arm": "a|b\n*c*<d>", "error": "x"}]})
+    last = to_markdown(table).splitlines()[-1]
+    assert last == r"| a\|b \*c\*\<d> | failed: x |"
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "axes"),
+    [
+        ((3, 8, 8, 1), {}, 15),
+        ((3, 8, 8, 3), {}, 15),
+        ((3, 8, 8), {"success": np.array([True, False, True])}, 15),
+        ((3, 64), {"image_shape": (8, 8)}, 15),
+        ((12, 8, 8, 1), {}, 40),
+        ((6, 30), {"titles": list("$bcdef")}, 20),
+        ((2, 5, 6, 2), {}, 10),
+    ],
+)
+def test_gallery_of_any_shape(shape, settings, axes):
+    rng = np.random.default_rng(0)
+    x, examples, first, second = rng.random((4, *shape))
+    # A dense model may answer images with vectors.
+    figure = gallery(x, examples, first.reshape(len(x), -1), second, **settings)
+    figure.canvas.draw()
+    # Images have one more: the colour bar.
+    assert len(figure.axes) in (axes, axes + 1)
+
+
+def test_gallery_without_perturbation_and_with_nan(images):
+    x = images[0]
+    gallery(x, x, x, x).canvas.draw()
+    gallery(x, np.full_like(x, np.nan), x, x).canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"x": np.zeros((0, 8, 8, 1))}, "1 sample or more"),
+        ({"examples": np.zeros((10, 4, 4, 1))}, "examples must hold as many values"),
+        ({"image_shape": (5, 5)}, r"image_shape \(5, 5\) does not fit"),
+        ({"bounds": (1.0, 0.0)}, "low < high"),
+    ],
+)
+def test_gallery_refuses(images, change, match):
+    names = ("x", "examples", "reconstruction", "reconstruction_of_examples")
+    with pytest.raises(ValueError, match=match):
+        gallery(**(dict(zip(names, images, strict=True)) | change))
+
+
+def test_convergence_panels():
+    steps = np.linspace(1.0, -0.01, 11)[:, None] * np.ones((1, 5))
+    trace = {"criterion": steps, "similarity": steps.copy(), "multiplier": steps**2}
+    trace["similarity"][3, 2] = np.nan
+    figure = convergence(trace, "mutual information (nats)")
+    figure.canvas.draw()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[1] == "mutual information (nats)\n(1 not finite)"
+    assert "succeeds on 100 %" in figure.get_label()
+    all_nan = {"criterion": np.full((3, 2), np.nan)}
+    convergence(all_nan).canvas.draw()
+    with pytest.raises(ValueError, match="must hold one of"):
+        convergence({"loss": steps})
+    with pytest.raises(ValueError, match=r"iterations \+ 1, samples"):
+        convergence({"criterion": steps[:, 0]})
+
+
+def test_loss_changes_count_all_samples():
+    changes = np.array([-0.5, -0.1, 0.0, 0.2, np.nan, 1000.0])
+    figure = relative_loss_change({"mine_uae": changes, "empty": np.array([np.nan])})
+    figure.canvas.draw()
+    assert len(figure.axes) == 1
+    assert "mine_uae 60.0 %" in figure.get_label()
+    relative_loss_change({"none_moved": np.zeros(5)}).canvas.draw()
+    with pytest.raises(ValueError, match="one arm with a finite change"):
+        relative_loss_change({"empty": np.array([])})
+
+
+def test_errors_by_arm_leaves_out_what_is_pending(results):
+    rows = [*results["rows"], {"arm": "pending"}]
+    figure = errors_by_arm(rows)
+    figure.canvas.draw()
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == list(MEANS)
+    with pytest.raises(ValueError, match="one arm with a finite 'test_error'"):
+        errors_by_arm([{"arm": "pending"}])
+
+
+def test_no_global_figures(images):
+    gallery(*images)
+    assert (
+        "matplotlib.pyplot" not in sys.modules
+        or not __import__("matplotlib.pyplot").pyplot.get_fignums()
+    )
+
+
+def test_package_does_not_load_the_report():
+    # Keras loads matplotlib by itself, so only our own module and jinja2 can tell.
+    script = (
+        "import sys, uae_tf, uae_tf.experiments.verdict, uae_tf.experiments.storage\n"
+        "assert not {'jinja2', 'uae_tf.experiments.report'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
