@@ -37,6 +37,14 @@ def test_kl_gradient_pushes_towards_the_target():
     assert low < 0 < high
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_penalties_leave_the_precision_of_the_activations(dtype):
+    # 100,000 * 1 is more than float16 holds.
+    activations = tf.ones((100, 1000), dtype)
+    assert float(l1_penalty(activations)) == 100_000.0
+    assert l1_penalty(activations).dtype == kl_sparsity(activations).dtype == tf.float32
+
+
 def test_layer_passes_through_and_adds_the_weighted_sum():
     activations = tf.constant([[0.2, 0.4], [0.6, 0.8]])
     layer = SparsityPenalty(l1=0.5, kl_weight=3.0, target=0.2)

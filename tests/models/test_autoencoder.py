@@ -119,6 +119,18 @@ def test_training_repeats_under_a_seed(kind, x):
     assert not all(map(np.array_equal, once, other))
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+@pytest.mark.parametrize("kind", ["sparse", "adversarial"])
+def test_trains_in_other_precisions(kind, policy, x):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build(kind)
+        history = model.fit(x, batch_size=32, verbose=0).history
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert np.isfinite(history["loss"]).all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_target_means_the_sample_itself(kind, x):
     implicit, explicit = build(kind), build(kind)

@@ -22,7 +22,7 @@ def l1_penalty(activations: tf.Tensor, reduction: str = "sum") -> tf.Tensor:
             by the batch size, as Keras 3 does with activity regularizers.
 
     Returns:
-        Scalar tensor of the dtype of `activations`.
+        Scalar tensor of Keras's `floatx`, float32 unless set otherwise.
 
     Raises:
         ValueError: Unknown `reduction`.
@@ -33,7 +33,7 @@ def l1_penalty(activations: tf.Tensor, reduction: str = "sum") -> tf.Tensor:
         (6.0, 3.0)
     """
     _check_reduction(reduction)
-    total = tf.reduce_sum(tf.abs(activations))
+    total = tf.reduce_sum(tf.abs(_to_floatx(activations)))
     if reduction == "sum":
         return total
     return total / tf.cast(tf.shape(activations)[0], total.dtype)
@@ -50,7 +50,8 @@ def kl_sparsity(activations: tf.Tensor, target: float = 0.1) -> tf.Tensor:
         target: Wanted mean activation t, in (0, 1). Defaults to 0.1 (SPEC 3.4).
 
     Returns:
-        Scalar tensor, 0 where every unit's mean activation is `target`.
+        Scalar tensor of Keras's `floatx`, 0 where every unit's mean activation is
+        `target`.
 
     Example:
         >>> round(float(kl_sparsity(tf.fill((4, 3), 0.5))), 4)
@@ -60,11 +61,11 @@ def kl_sparsity(activations: tf.Tensor, target: float = 0.1) -> tf.Tensor:
         SPEC 3.4. The published code clips to [1e-10, 1], which is infinite for a
         unit that is always on; here the upper end stays below 1 as well.
     """
-    mean = tf.reduce_mean(tf.cast(activations, tf.float32), axis=0)
+    mean = tf.reduce_mean(_to_floatx(activations), axis=0)
     mean = tf.clip_by_value(mean, SMALLEST_ACTIVATION, 1.0 - 1e-7)
     on = target * tf.math.log(target / mean)
     off = (1.0 - target) * tf.math.log((1.0 - target) / (1.0 - mean))
-    return tf.cast(tf.reduce_mean(on + off), activations.dtype)
+    return tf.reduce_mean(on + off)
 
 
 @keras.saving.register_keras_serializable("uae_tf")
@@ -149,6 +150,11 @@ class SparsityPenalty(keras.layers.Layer):
             "target": self.target,
             "reduction": self.reduction,
         }
+
+
+def _to_floatx(tensor: tf.Tensor) -> tf.Tensor:
+    # A sum over a batch of images overflows float16, and 1e-10 is 0 there.
+    return tf.cast(tensor, keras.config.floatx())
 
 
 def _check_reduction(reduction: str) -> None:

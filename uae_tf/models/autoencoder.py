@@ -148,9 +148,8 @@ def sample_tail(input_shape: tuple[int, ...]) -> list[keras.layers.Layer]:
     return [keras.layers.Reshape(input_shape, name="reshape")]
 
 
-def _chain(
-    layers: Sequence[keras.layers.Layer], tensor: keras.KerasTensor
-) -> keras.KerasTensor:
+# Any: Keras declares that keras.Input may return a list.
+def _chain(layers: Sequence[keras.layers.Layer], tensor: Any) -> Any:
     for layer in layers:
         tensor = layer(tensor)
     return tensor

@@ -50,7 +50,7 @@ class Recipe:
     paper_mse: float | None = None
     model_arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    def compile(self, model: keras.Model) -> keras.Model:
+    def compile(self, model: Autoencoder) -> Autoencoder:
         """Compile `model` with this recipe's optimizer and loss, and return it.
 
         The per-pixel squared error comes along as the metric `mse`, whatever the
@@ -162,9 +162,8 @@ def recipe(
         raise ValueError(
             f"A recipe is called 'paper' or 'modern'. Received: name={name!r}."
         )
-    if input_shape is None:
-        input_shape = getattr(model, "sample_shape", (28, 28, 1))
-    shape = check_input_shape(input_shape)
+    own_shape = getattr(model, "sample_shape", (28, 28, 1))
+    shape = check_input_shape(own_shape if input_shape is None else input_shape)
     table = _COLOUR if len(shape) == 3 and shape[-1] == 3 else _GREY
     return next(row for row in table if (row.model, row.name) == (kind, name))
 
@@ -203,7 +202,8 @@ def build(
     """
     settings = _find(model, recipe, input_shape)
     arguments = {**settings.model_arguments, **arguments}
-    return settings.compile(MODELS[settings.model](input_shape, **arguments))
+    shape = check_input_shape(input_shape)
+    return settings.compile(MODELS[settings.model](shape, **arguments))
 
 
 # `build` has an argument of that name.
