@@ -142,7 +142,7 @@ class _UpdateCounter(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         # More than none only where BackupAndRestore has just resumed a run.
-        self.done = int(self.model.optimizer.iterations)
+        self.done = int(self.model.optimizer.iterations.numpy())
         self.first.assign(self.done)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -227,10 +227,11 @@ def _make_model(model_factory: Callable[[], keras.Model]) -> keras.Model:
             f"`model_factory` must return a compiled model. Received {model.name!r}, "
             "not compiled: call `model.compile(optimizer, loss)` in the factory."
         )
-    if int(model.optimizer.iterations) > 0:
+    made = int(model.optimizer.iterations.numpy())
+    if made > 0:
         raise ValueError(
             "`model_factory` must return an untrained model. Received one after "
-            f"{int(model.optimizer.iterations)} updates: build a new model in the "
+            f"{made} updates: build a new model in the "
             "factory at every call."
         )
     return model
