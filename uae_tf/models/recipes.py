@@ -36,8 +36,8 @@ class Recipe:
     Example:
         >>> from uae_tf.models import recipe
         >>> settings = recipe("dense", "paper")
-        >>> settings.epochs, settings.batch_size, settings.optimizer().name
-        (20, 100, 'rm_sprop')
+        >>> settings.epochs, settings.batch_size, type(settings.optimizer()).__name__
+        (20, 100, 'RMSprop')
     """
 
     model: str
