@@ -23,7 +23,7 @@ class Comparison:
     Args:
         control: name of the control arm.
         seeds: number n of seeds that both arms finished with a finite error.
-        excluded: seeds left out because one of the two errors was NaN or infinite.
+        excluded: seeds left out because one of the two runs failed.
         control_mean: mean error of the control over those n seeds, NaN if n = 0.
         candidate_mean: mean error of the candidate over the same seeds.
         difference: mean of control - candidate over those seeds.
@@ -72,18 +72,21 @@ def compare(
 
     Args:
         name: the control's name.
-        control: (seeds,) test errors of the control; NaN where there is none.
+        control: (seeds,) test errors of the control; NaN for a seed still to come,
+            infinity for one that failed.
         candidate: (seeds,) test errors of the candidate, paired by position; the
             longer of the two is cut.
         level: confidence level of the interval, in (0, 1), default 0.95.
 
     Returns:
-        The comparison, not yet corrected for other controls, `excluded` being the
-        pairs of the common length that were not finite.
+        The comparison, not yet corrected for other controls; `excluded` counts the
+        seeds that both arms ran and one of them failed.
     """
     common = min(len(control), len(candidate))
-    usable = np.isfinite(control[:common]) & np.isfinite(candidate[:common])
-    control, candidate = control[:common][usable], candidate[:common][usable]
+    control, candidate = control[:common], candidate[:common]
+    usable = np.isfinite(control) & np.isfinite(candidate)
+    excluded = ~usable & ~np.isnan(control) & ~np.isnan(candidate)
+    control, candidate = control[usable], candidate[usable]
     differences = control - candidate
     mean = float(differences.mean()) if len(differences) else math.nan
     error, half, p_value = _student(differences, level)
@@ -91,7 +94,7 @@ def compare(
     return Comparison(
         control=name,
         seeds=len(differences),
-        excluded=common - len(differences),
+        excluded=int(excluded.sum()),
         control_mean=float(control.mean()) if len(control) else math.nan,
         candidate_mean=float(candidate.mean()) if len(candidate) else math.nan,
         difference=mean,

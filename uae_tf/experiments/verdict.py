@@ -107,8 +107,8 @@ def verdict(
 
     Args:
         values: test error of each arm, lower is better; one value per seed, the same
-            position being the same seed in every arm. A shorter list has seeds to
-            come; None, NaN or infinity is a seed that failed.
+            position being the same seed in every arm. None, or a shorter list, is a
+            seed still to come; NaN or infinity one that failed.
         candidate: name of the arm under test. It may still be missing from `values`.
         controls: names of the arms to compare with, in the order of the report; all
             other arms of `values` by default. Those missing from `values` count as
@@ -167,7 +167,7 @@ def _with_holm(compared: Sequence[Comparison], alpha: float) -> tuple[Comparison
 
 def _errors(name: str, values: Sequence[float | None]) -> np.ndarray:
     try:
-        array = np.asarray([math.nan if v is None else v for v in values], dtype=float)
+        array = np.asarray([math.nan if v is None else _finite(v) for v in values])
     except (TypeError, ValueError):
         array = np.zeros((0, 0))
     if array.ndim != 1:
@@ -176,6 +176,11 @@ def _errors(name: str, values: Sequence[float | None]) -> np.ndarray:
             "average each seed's error over its samples first."
         )
     return array
+
+
+def _finite(value: float) -> float:
+    """Return the error, infinity for one that failed: `compare` reads NaN as absent."""
+    return float(value) if math.isfinite(value) else math.inf
 
 
 def _check(

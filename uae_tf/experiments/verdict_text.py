@@ -19,6 +19,7 @@ INGREDIENTS = {
     "gaussian_tuned": "Gaussian noise of a well-chosen size",
     "start_noise": "the attack's random start without the attack",
     "matched_noise": "random noise as large as the perturbation",
+    "conventional": "conventional augmentation",
     "criterion_only": "the same attack without the similarity term",
     "l2_uae": "the same attack with an L2 distance for the mutual information",
 }
@@ -170,4 +171,6 @@ def _excluded(compared: Sequence[Comparison]) -> str:
     parts = [f"{c.excluded} against {c.control}" for c in compared if c.excluded]
     if not parts:
         return ""
-    return f"Seeds left out because an error was not finite: {join_names(parts)}."
+    return (
+        f"Seeds left out because a run failed (no finite error): {join_names(parts)}."
+    )

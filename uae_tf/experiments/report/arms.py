@@ -28,7 +28,14 @@ _KNOWN = (
     Arm(
         "original",
         CONTROL,
-        "The training data as they are. All other arms add N samples to these N.",
+        "The training data as they are: N samples. The other arms add as many.",
+    ),
+    Arm(
+        "original_short",
+        CONTROL,
+        "The same with the plain recipe's number of epochs and so with fewer updates, "
+        "as the literature does it. No fair control: it shows how much of a gain over "
+        "it is longer training alone.",
     ),
     Arm(
         "duplicated",
@@ -83,6 +90,16 @@ _KNOWN = (
         ADVERSARIAL,
         "The method under test: the loss must not rise, and the mutual information "
         "between sample and example is made as small as possible.",
+    ),
+    Arm(
+        "conventional",
+        CONTROL,
+        "A conventionally augmented copy of each sample: flipped, rotated or noisy.",
+    ),
+    Arm(
+        "conventional_mine_uae",
+        ADVERSARIAL,
+        "Conventionally augmented copies and UAEs together.",
     ),
 )
 ARMS: Mapping[str, Arm] = {arm.name: arm for arm in _KNOWN}

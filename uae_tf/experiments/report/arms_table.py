@@ -137,7 +137,7 @@ def arms_table(results: Mapping[str, Any]) -> TableData:
     seeds = _seed_count(results)
     headers = [Header(c.title, _unit(c, exponent), c.meaning) for c in columns]
     return TableData(
-        "Arms of the comparison, all with the same number of updates",
+        "Arms of the comparison",
         (Header("arm"), *headers),
         tuple(
             (
