@@ -27,8 +27,8 @@ def l2_norm(x: Samples) -> PerSample:
     squares = squared_norm(x)
     # The square root has an infinite slope at 0; a sample that is reconstructed
     # perfectly must not turn its whole gradient into NaN.
-    positive = tf.where(squares > 0.0, squares, 1.0)
-    return tf.where(squares > 0.0, tf.sqrt(positive), 0.0)
+    is_origin = squares == 0.0
+    return tf.where(is_origin, 0.0, tf.sqrt(tf.where(is_origin, 1.0, squares)))
 
 
 def linf_norm(x: Samples) -> PerSample:
