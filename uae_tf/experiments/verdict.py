@@ -207,3 +207,7 @@ def _without_nan(entry: Mapping[str, Any]) -> dict[str, Any]:
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in entry.items()
     }
+
+
+def _with_nan(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: math.nan if v is None else v for k, v in entry.items()}

@@ -1,0 +1,83 @@
+"""What the report's figures are drawn from, kept between runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .report import convergence, errors_by_arm, gallery, relative_loss_change
+from .seed_run import SeedRun
+from .settings import ReconstructionSettings
+from .summary import CANDIDATE
+
+_GALLERY = 8
+_TRACED = 256
+
+
+class Pictures:
+    """Arrays behind the figures, of the first seed, saved beside the results.
+
+    Args:
+        path: an ``.npz`` file; read if it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.arrays: dict[str, np.ndarray] = {}
+        if path.exists():
+            with np.load(path, allow_pickle=False) as file:
+                self.arrays = {name: file[name] for name in file.files}
+
+    def collect(self, run: SeedRun, arm: str) -> None:
+        """Keeps what an arm that has just run adds to the figures."""
+        if arm in run.changes:
+            self.arrays[f"change/{arm}"] = run.changes[arm][:5000]
+        if arm == CANDIDATE:
+            self._collect_attack(run)
+        temporary = self.path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **self.arrays)
+        temporary.replace(self.path)
+
+    def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """The figures that can be drawn from what there is."""
+        found: dict[str, Any] = {}
+        if len(rows) > 1:
+            found["errors"] = errors_by_arm(rows)
+        names = ("x", "examples", "output", "output_of_examples", "success")
+        if "gallery/x" in self.arrays:
+            found["gallery"] = gallery(*(self.arrays[f"gallery/{n}"] for n in names))
+        trace = self._group("trace/")
+        if trace:
+            found["convergence"] = convergence(trace)
+        changes = self._group("change/")
+        if changes:
+            found["histogram"] = relative_loss_change(changes)
+        return found
+
+    def _collect_attack(self, run: SeedRun) -> None:
+        settings: ReconstructionSettings = run.settings
+        augmenter = run.bench.augmenter
+        kind = settings.source_model or settings.model
+        augmenter.model.set_weights(run.original(kind))
+        x = run.x[:_GALLERY]
+        examples = run.copies(CANDIDATE)[0][:_GALLERY]
+        self.arrays |= {
+            "gallery/x": x,
+            "gallery/examples": examples,
+            "gallery/output": augmenter.model.predict(x, verbose=0),
+            "gallery/output_of_examples": augmenter.model.predict(examples, verbose=0),
+            "gallery/success": np.any(x != examples, axis=tuple(range(1, x.ndim))),
+        }
+        draw = run.seed * settings.num_copies
+        trace = augmenter.trace(CANDIDATE, run.x[:_TRACED], draw)
+        self.arrays |= {f"trace/{name}": values for name, values in trace.items()}
+
+    def _group(self, prefix: str) -> dict[str, np.ndarray]:
+        return {
+            name.removeprefix(prefix): values
+            for name, values in self.arrays.items()
+            if name.startswith(prefix)
+        }

@@ -1,0 +1,248 @@
+"""All arms of the reconstruction experiment for one seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..criteria import Reconstruction
+from ..datasets import Dataset
+from ..evaluation import perturbation_sizes, reconstruction_errors
+from ..models import build, recipe
+from ..training import retrain
+from .augmenters import UAE_ARMS, Augmenter, conventional_copy
+from .progress import JobProgress
+from .settings import ReconstructionSettings
+
+#: Standard deviations that gaussian_tuned is chosen from (DESIGN, decision 6).
+STDDEVS = (0.05, 0.1, 0.2, 0.3, 0.5)
+
+Weights = list[np.ndarray]
+
+
+class Bench:
+    """What all seeds share: data, recipe, and models compiled once.
+
+    Args:
+        settings: of the experiment.
+        data: the data set, already cut to the wanted number of samples.
+
+    Attributes:
+        judge: the attacked criterion on a model of the kind that is retrained; its
+            weights are set seed by seed.
+        augmenter: makes the examples, against ``settings.source_model`` if given.
+    """
+
+    def __init__(self, settings: ReconstructionSettings, data: Dataset) -> None:
+        self.settings = settings
+        self.data = data
+        self.recipe = recipe(settings.model, settings.recipe, data.sample_shape)
+        self.judge = Reconstruction(self.factory(settings.model)(), settings.norm)
+        source = settings.source_model
+        attacked = self.judge.model if source is None else self.factory(source)()
+        self.augmenter = Augmenter(attacked, settings)
+
+    def factory(self, kind: str) -> Callable[[], keras.Model]:
+        """Makes a fresh, compiled model of a kind."""
+        return lambda: build(kind, self.data.sample_shape, self.settings.recipe)
+
+    def updates(self, num_samples: int, copies: int) -> int:
+        """Updates of the wanted epochs over samples and ``copies`` copies of each."""
+        epochs = self.settings.epochs or self.recipe.epochs
+        return epochs * -(-num_samples * (1 + copies) // self.recipe.batch_size)
+
+
+class SeedRun:
+    """Trains and measures the arms of one seed, each for the same number of updates.
+
+    Args:
+        bench: what all seeds share.
+        seed: of weights, order and noise.
+        cache: folder for the weights of the original models.
+        progress: where steps are shown.
+    """
+
+    def __init__(
+        self, bench: Bench, seed: int, cache: Path, progress: JobProgress
+    ) -> None:
+        self.bench = bench
+        self.seed = seed
+        self.cache = cache
+        self.progress = progress
+        self.settings = bench.settings
+        self.x = bench.data.x_train
+        self.changes: dict[str, np.ndarray] = {}
+        self._copies: dict[str, list[np.ndarray]] = {}
+
+    def run(self, arm: str, stddev: float | None = None) -> dict[str, Any]:
+        """Trains one arm and returns its numbers."""
+        started = time.perf_counter()
+        entry: dict[str, Any] = {}
+        if arm == "original":
+            weights = self.original(self.settings.model)
+            updates = self.num_updates
+        else:
+            copies = self._arm_copies(arm, stddev)
+            if copies:
+                entry |= self._measure_copies(arm, copies)
+            entry["attack_seconds"] = time.perf_counter() - started
+            copies = [self.x] if arm == "duplicated" else copies
+            updates = self.num_updates
+            if arm == "original_short":
+                updates = self.bench.updates(len(self.x), 0)
+            weights = self._train(self.settings.model, copies, updates, arm)
+        self.progress.start(f"seed {self.seed}: {arm}, measuring")
+        test = self._errors(weights, self.bench.data.x_test)
+        train = self._errors(weights, self.x)
+        return {
+            "test_error": float(test.mean()),
+            "train_error": float(train.mean()),
+            **entry,
+            "updates": updates,
+            "seconds": time.perf_counter() - started,
+        }
+
+    @property
+    def num_updates(self) -> int:
+        """The number of updates that every arm but original_short gets."""
+        return self.bench.updates(len(self.x), self.settings.num_copies)
+
+    def original(self, kind: str) -> Weights:
+        """Weights of the model trained on the data as they are, cached on disk."""
+        path = self.cache / f"original-{kind}-{self.seed}.npz"
+        if path.exists():
+            with np.load(path, allow_pickle=False) as file:
+                return [file[name] for name in file.files]
+        weights = self._train(kind, [], self.num_updates, "original")
+        self.cache.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, *weights)
+        temporary.replace(path)
+        return weights
+
+    def tune(self) -> dict[str, float]:
+        """Validation error of each candidate for gaussian_tuned, by its sigma.
+
+        Trains on nine tenths of the samples and judges on the others, which no other
+        arm ever leaves out: the test split plays no part.
+        """
+        order = np.random.default_rng(self.seed).permutation(len(self.x))
+        held_out = max(1, len(self.x) // 10)
+        fit, judged = self.x[order[held_out:]], self.x[order[:held_out]]
+        if not len(fit):
+            raise ValueError("gaussian_tuned needs at least two training samples.")
+        updates, errors = self.bench.updates(len(fit), self.settings.num_copies), {}
+        for stddev in STDDEVS:
+            copies = [
+                self.bench.augmenter(
+                    "gaussian_tuned", fit, self._draw(i), stddev=stddev
+                )
+                for i in range(self.settings.num_copies)
+            ]
+            examples = [c.examples for c in copies]
+            weights = self._train(
+                self.settings.model, examples, updates, f"choosing sigma {stddev}", fit
+            )
+            errors[str(stddev)] = float(self._errors(weights, judged).mean())
+        return errors
+
+    def copies(self, arm: str) -> list[np.ndarray]:
+        """Examples of an attacking arm, one array per round and copy; kept."""
+        if arm not in self._copies:
+            self._copies[arm] = self._attack(arm)
+        return self._copies[arm]
+
+    def _attack(self, arm: str) -> list[np.ndarray]:
+        kind = self.settings.source_model or self.settings.model
+        weights, found = self.original(kind), []
+        for round_ in range(self.settings.rounds):
+            self.bench.augmenter.model.set_weights(weights)
+            for copy in range(self.settings.copies):
+                self.progress.start(f"seed {self.seed}: {arm}, attacking")
+                draw = self._draw(round_ * self.settings.copies + copy)
+                result = self.bench.augmenter(
+                    arm, self.x, draw, progress=self.progress.update
+                )
+                found.append(result.augmented(self.x))
+            if round_ + 1 < self.settings.rounds:
+                weights = self._train(kind, found, self.num_updates, arm)
+        return found
+
+    def _arm_copies(self, arm: str, stddev: float | None) -> list[np.ndarray]:
+        if arm in ("original", "original_short", "duplicated"):
+            return []
+        if arm in UAE_ARMS:
+            return self.copies(arm)
+        if arm.startswith("conventional"):
+            kinds = self.settings.conventional
+            added = [conventional_copy(self.x, kinds, self._draw(0))]
+            return added + (self.copies("mine_uae") if arm.endswith("uae") else [])
+        found = []
+        for index in range(self.settings.num_copies):
+            sizes = None
+            if arm == "matched_noise":
+                uae = self.copies("mine_uae")[index]
+                sizes = perturbation_sizes(self.x, uae)["l2"]
+            self.progress.start(f"seed {self.seed}: {arm}, adding noise")
+            result = self.bench.augmenter(
+                arm, self.x, self._draw(index), sizes, stddev, self.progress.update
+            )
+            found.append(result.examples)
+        return found
+
+    def _measure_copies(self, arm: str, copies: list[np.ndarray]) -> dict[str, float]:
+        """An independent look at the examples, the same for noise and for attacks."""
+        self.bench.judge.model.set_weights(self.original(self.settings.model))
+        sums: dict[str, list[float]] = {}
+        for index, copy in enumerate(copies):
+            f, baseline = self.bench.judge.evaluate(self.x, copy)
+            change = f / np.maximum(baseline, 1e-12)
+            # A failure was replaced by x: f is exactly 0 there, and no success.
+            moved = np.any((copy != self.x).reshape(len(copy), -1), axis=1)
+            if index == 0:
+                self.changes[arm] = change
+            numbers = {
+                "success_rate": np.mean((f <= 1e-6 * baseline) & moved),
+                "relative_loss_change": np.mean(change),
+                **{k: np.mean(v) for k, v in perturbation_sizes(self.x, copy).items()},
+            }
+            for name, value in numbers.items():
+                sums.setdefault(name, []).append(float(value))
+        return {name: float(np.mean(values)) for name, values in sums.items()}
+
+    def _train(
+        self,
+        kind: str,
+        copies: list[np.ndarray],
+        updates: int,
+        label: str,
+        x: np.ndarray | None = None,
+    ) -> Weights:
+        self.progress.start(f"seed {self.seed}: {label}, training")
+        x = self.x if x is None else x
+        inputs = np.concatenate([x, *copies])
+        is_clean = self.settings.target == "clean"
+        return retrain(
+            self.bench.factory(kind),
+            inputs,
+            updates=updates,
+            batch_size=self.bench.recipe.batch_size,
+            target=self.settings.target,
+            x_target=np.concatenate([x] * (1 + len(copies))) if is_clean else None,
+            seed=self.seed,
+            progress=self.progress.update,
+        ).model.get_weights()
+
+    def _errors(self, weights: Weights, x: np.ndarray) -> np.ndarray:
+        # One model measures all: its forward pass is compiled once, not per training.
+        self.bench.judge.model.set_weights(weights)
+        return reconstruction_errors(self.bench.judge.model, x)
+
+    def _draw(self, index: int) -> int:
+        return self.seed * self.settings.num_copies + index

@@ -1,0 +1,113 @@
+"""Settings of the reconstruction experiment, checked before any work is done."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ..attacks import PRESETS
+from ..models.recipes import MODELS
+
+#: Arms of the experiment, in the order they run and are reported.
+ARMS = (
+    "original",
+    "original_short",
+    "duplicated",
+    "gaussian_0.01",
+    "gaussian_0.001",
+    "gaussian_tuned",
+    "start_noise",
+    "matched_noise",
+    "criterion_only",
+    "l2_uae",
+    "mine_uae",
+)
+#: Further arms, on request.
+EXTRA_ARMS = ("conventional", "conventional_mine_uae")
+#: Conventional augmentations, for the extra arms.
+CONVENTIONAL = ("flip", "rotation", "noise")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionSettings:
+    """Everything that a result of the experiment depends on.
+
+    Args:
+        dataset: name for :func:`uae_tf.datasets.load`.
+        data_dir: folder with prepared data, or None for the usual places.
+        model: "dense", "sparse", "conv" or "adversarial".
+        recipe: "paper" or "modern"; see :func:`uae_tf.models.recipe`.
+        samples: training samples; None for all.
+        epochs: passes over the augmented data; None for the recipe's.
+        seeds: number of repetitions, each with other weights and other noise.
+        arms: what is compared.
+        preset: start of the attack: "default", or one of ``uae_tf.attacks.PRESETS``.
+        similarity: "mine" or "gaussian" (closed form), for the arm mine_uae.
+        similarity_weight: factor of the similarity term.
+        norm: "l2" (paper) or "squared" (published code).
+        steps: iterations of the attack.
+        target: of augmented samples: "self" (published code) or "clean".
+        copies: augmented copies per sample and round.
+        rounds: each round attacks the model of the round before.
+        source_model: kind of model to attack instead (transfer); None for ``model``.
+        conventional: augmentations of the arms "conventional...".
+        seed: of the first repetition; the others count on from it.
+    """
+
+    dataset: str = "digits"
+    data_dir: str | None = None
+    model: str = "dense"
+    recipe: str = "modern"
+    samples: int | None = None
+    epochs: int | None = None
+    seeds: int = 3
+    arms: tuple[str, ...] = ARMS
+    preset: str = "default"
+    similarity: str = "mine"
+    similarity_weight: float = 1.0
+    norm: str = "l2"
+    steps: int = 40
+    target: str = "self"
+    copies: int = 1
+    rounds: int = 1
+    source_model: str | None = None
+    conventional: tuple[str, ...] = ("flip", "rotation")
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._choose("model", tuple(MODELS))
+        self._choose("recipe", ("paper", "modern"))
+        self._choose("preset", ("default", *PRESETS))
+        self._choose("similarity", ("mine", "gaussian"))
+        self._choose("norm", ("l2", "squared"))
+        self._choose("target", ("self", "clean"))
+        self._choose("source_model", (None, *MODELS))
+        for arm in self.arms:
+            _check(arm in ARMS + EXTRA_ARMS, "arms", arm, ARMS + EXTRA_ARMS)
+        for name in self.conventional:
+            _check(name in CONVENTIONAL, "conventional", name, CONVENTIONAL)
+        for name in ("samples", "epochs", "seeds", "steps", "copies", "rounds"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
+        if not self.arms:
+            raise ValueError(f"`arms` is empty. Expected some of: {', '.join(ARMS)}")
+
+    @property
+    def num_copies(self) -> int:
+        """Augmented copies per sample when all rounds are done."""
+        return self.copies * self.rounds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for results.json."""
+        return dataclasses.asdict(self)
+
+    def _choose(self, name: str, allowed: tuple[Any, ...]) -> None:
+        value = getattr(self, name)
+        _check(value in allowed, name, value, allowed)
+
+
+def _check(is_fine: bool, name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if not is_fine:
+        names = ", ".join(str(a) for a in allowed)
+        raise ValueError(f"`{name}` must be one of: {names}. Received: {value!r}")

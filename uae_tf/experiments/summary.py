@@ -1,0 +1,117 @@
+"""From the numbers of single runs to rows, verdict and results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .settings import ReconstructionSettings
+from .verdict import verdict
+
+#: arm -> seed -> numbers
+Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+_STATISTICS = (
+    "test_error",
+    "train_error",
+    "success_rate",
+    "relative_loss_change",
+    "l2",
+    "linf",
+    "cosine",
+    "mutual_information",
+)
+#: Arms that say nothing about augmentation at equal updates.
+_NO_CONTROL = ("original_short", "conventional_mine_uae")
+CANDIDATE = "mine_uae"
+
+# Table 4 of the paper, MNIST, per-pixel test MSE (SPEC 11.1-11.4): original, MINE-UAE,
+# L2-UAE, Gaussian 0.01, Gaussian 0.001. Its "original" has half the updates.
+_PAPER_ARMS = (
+    "original_short",
+    "mine_uae",
+    "l2_uae",
+    "gaussian_0.01",
+    "gaussian_0.001",
+)
+_PAPER = {
+    "sparse": (0.00561, 0.00243, 0.00348, 0.00280, 0.00280),
+    "dense": (0.00258, 0.00228, 0.00286, 0.00244, 0.00238),
+    "conv": (0.00294, 0.00256, 0.00364, 0.00301, 0.00304),
+    "adversarial": (0.04785, 0.04581, 0.06098, 0.05793, 0.05544),
+}
+
+
+def paper_error(settings: ReconstructionSettings, arm: str) -> float | None:
+    """The paper's test error for an arm, None where it has none."""
+    if settings.dataset != "mnist" or arm not in _PAPER_ARMS:
+        return None
+    return _PAPER[settings.model][_PAPER_ARMS.index(arm)]
+
+
+def rows(settings: ReconstructionSettings, runs: Runs) -> list[dict[str, Any]]:
+    """One row per arm that has at least one finished seed."""
+    found = []
+    for arm in settings.arms:
+        entries = [e for e in runs.get(arm, {}).values() if e.get("test_error")]
+        if not entries:
+            continue
+        row: dict[str, Any] = {"arm": arm}
+        for name in _STATISTICS:
+            values = [entry[name] for entry in entries if name in entry]
+            row[name] = _statistic(values) if values else None
+        row["updates"] = entries[0]["updates"]
+        row["seconds"] = float(np.mean([entry["seconds"] for entry in entries]))
+        row["paper"] = paper_error(settings, arm)
+        found.append(row)
+    return found
+
+
+def judge(settings: ReconstructionSettings, runs: Runs) -> dict[str, Any] | None:
+    """The verdict on mine_uae, None where there is nothing to compare."""
+    controls = [a for a in settings.arms if a not in (CANDIDATE, *_NO_CONTROL)]
+    if CANDIDATE not in settings.arms or not controls:
+        return None
+    seeds = [str(settings.seed + i) for i in range(settings.seeds)]
+    values = {
+        arm: [runs.get(arm, {}).get(seed, {}).get("test_error") for seed in seeds]
+        for arm in (CANDIDATE, *controls)
+    }
+    return verdict(values, CANDIDATE, controls).to_dict()
+
+
+def notes(settings: ReconstructionSettings, tuning: Mapping[str, float]) -> list[str]:
+    """What a reader must know beside the numbers."""
+    found = []
+    if tuning:
+        chosen = best_stddev(tuning)
+        found.append(
+            f"gaussian_tuned: sigma {chosen} had the lowest validation error of "
+            f"{len(tuning)} tried ({', '.join(tuning)}), on a tenth of the training "
+            "samples held out with the first seed."
+        )
+    found.append(
+        "All arms get the same number of updates, except original_short: it is the "
+        "plain protocol of the literature, the recipe's epochs on N samples, against "
+        "which a mere duplicate of the data already looks like progress."
+    )
+    if settings.dataset == "cifar10":
+        found.append("CIFAR-10 may be a JPEG copy, depending on the folder it is in.")
+    if settings.source_model:
+        found.append(
+            f"Transfer: examples were made against the {settings.source_model} model; "
+            "success rate and loss change are those of the retrained kind."
+        )
+    return found
+
+
+def best_stddev(tuning: Mapping[str, float]) -> float:
+    """The sigma with the lowest validation error."""
+    return float(min(tuning, key=lambda stddev: tuning[stddev]))
+
+
+def _statistic(values: list[float]) -> dict[str, Any]:
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": spread, "values": values}
