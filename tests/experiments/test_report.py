@@ -13,7 +13,6 @@ from uae_tf.experiments.report import (
     COLUMNS,
     arms_table,
     controls_table,
-    convergence,
     errors_by_arm,
     gallery,
     relative_loss_change,
@@ -144,7 +143,7 @@ def test_page_tells_the_whole_story_in_order(results, images):
         ARMS["matched_noise"].meaning,
         "Target: self.",
         "uae-tf reconstruct --dataset mnist",
-        "attack.epsilon",
+        "attack.epsilon 1.0 attack.restart no",
         "tensorflow",
     ]
     places = [page.text.index(part) for part in parts]
@@ -301,95 +300,6 @@ def test_markdown_keeps_cells_in_place():
     table = arms_table({"rows": [{"arm": "a|b\n*c*<d>", "error": "x"}]})
     last = to_markdown(table).splitlines()[-1]
     assert last == r"| a\|b \*c\*\<d> | failed: x |"
-
-
-@pytest.mark.parametrize(
-    ("shape", "settings", "axes"),
-    [
-        ((3, 8, 8, 1), {}, 15),
-        ((3, 8, 8, 3), {}, 15),
-        ((3, 8, 8), {"success": np.array([True, False, True])}, 15),
-        ((3, 64), {"image_shape": (8, 8)}, 15),
-        ((12, 8, 8, 1), {}, 40),
-        ((6, 30), {"titles": list("$bcdef")}, 20),
-        ((2, 5, 6, 2), {}, 10),
-    ],
-)
-def test_gallery_of_any_shape(shape, settings, axes):
-    rng = np.random.default_rng(0)
-    x, examples, first, second = rng.random((4, *shape))
-    # A dense model may answer images with vectors.
-    figure = gallery(x, examples, first.reshape(len(x), -1), second, **settings)
-    figure.canvas.draw()
-    # Images have one more: the colour bar.
-    assert len(figure.axes) in (axes, axes + 1)
-
-
-def test_gallery_without_perturbation_and_with_nan(images):
-    x = images[0]
-    gallery(x, x, x, x).canvas.draw()
-    gallery(x, np.full_like(x, np.nan), x, x).canvas.draw()
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"x": np.zeros((0, 8, 8, 1))}, "1 sample or more"),
-        ({"examples": np.zeros((10, 4, 4, 1))}, "examples must hold as many values"),
-        ({"image_shape": (5, 5)}, r"image_shape \(5, 5\) does not fit"),
-        ({"bounds": (1.0, 0.0)}, "low < high"),
-    ],
-)
-def test_gallery_refuses(images, change, match):
-    names = ("x", "examples", "reconstruction", "reconstruction_of_examples")
-    with pytest.raises(ValueError, match=match):
-        gallery(**(dict(zip(names, images, strict=True)) | change))
-
-
-def test_convergence_panels():
-    steps = np.linspace(1.0, -0.01, 11)[:, None] * np.ones((1, 5))
-    trace = {"criterion": steps, "similarity": steps.copy(), "multiplier": steps**2}
-    trace["similarity"][3, 2] = np.nan
-    figure = convergence(trace, "mutual information (nats)")
-    figure.canvas.draw()
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles[1] == "mutual information (nats)\n(1 not finite)"
-    assert "succeeds on 100 %" in figure.get_label()
-    all_nan = {"criterion": np.full((3, 2), np.nan)}
-    convergence(all_nan).canvas.draw()
-    with pytest.raises(ValueError, match="must hold one of"):
-        convergence({"loss": steps})
-    with pytest.raises(ValueError, match=r"iterations \+ 1, samples"):
-        convergence({"criterion": steps[:, 0]})
-
-
-def test_loss_changes_count_all_samples():
-    changes = np.array([-0.5, -0.1, 0.0, 0.2, np.nan, 1000.0])
-    figure = relative_loss_change({"mine_uae": changes, "empty": np.array([np.nan])})
-    figure.canvas.draw()
-    assert len(figure.axes) == 1
-    assert "mine_uae 60.0 %" in figure.get_label()
-    relative_loss_change({"none_moved": np.zeros(5)}).canvas.draw()
-    with pytest.raises(ValueError, match="one arm with a finite change"):
-        relative_loss_change({"empty": np.array([])})
-
-
-def test_errors_by_arm_leaves_out_what_is_pending(results):
-    rows = [*results["rows"], {"arm": "pending"}]
-    figure = errors_by_arm(rows)
-    figure.canvas.draw()
-    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == list(MEANS)
-    with pytest.raises(ValueError, match="one arm with a finite 'test_error'"):
-        errors_by_arm([{"arm": "pending"}])
-
-
-def test_no_global_figures(images):
-    gallery(*images)
-    assert (
-        "matplotlib.pyplot" not in sys.modules
-        or not __import__("matplotlib.pyplot").pyplot.get_fignums()
-    )
 
 
 @pytest.mark.parametrize("package", ["uae_tf", "uae_tf.experiments"])

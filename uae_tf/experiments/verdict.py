@@ -82,10 +82,7 @@ class Verdict:
             fields = {f.name: entries[f.name] for f in dataclasses.fields(cls)}
             fields["details"] = tuple(fields["details"])
             fields["comparisons"] = tuple(
-                Comparison(
-                    **{k: math.nan if v is None else v for k, v in entry.items()}
-                )
-                for entry in fields["comparisons"]
+                Comparison(**_with_nan(entry)) for entry in fields["comparisons"]
             )
         except (KeyError, TypeError) as error:
             raise ValueError(

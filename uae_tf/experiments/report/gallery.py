@@ -76,6 +76,8 @@ def gallery(
             if row >= _DELTA:
                 axes.set_xlabel(f"{sizes[row - _DELTA][column]:.2f}", fontsize=SMALL)
         _label_row(grid[row][0], row)
+    for axes in grid[:, 1:].flat:
+        axes.tick_params(labelleft=False)
     _label_columns(grid[0], success, titles)
     if shown:
         _colour_bar(figure, grid, extent)
@@ -125,7 +127,9 @@ def _canvas(
         return new_figure(1.9 + 2.2 * columns, 7.6, description)
     tall = min(2.0, max(0.4, shown[0] / shown[1]))
     figure = new_figure(2.0 + 1.08 * columns, 1.1 + 4.9 * tall, description)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0.0, wspace=0.0)
+    figure.set_layout_engine(
+        "constrained", w_pad=0.02, h_pad=0.02, hspace=0.0, wspace=0.0
+    )
     return figure
 
 
@@ -162,8 +166,6 @@ def _draw_line(
     axes.margins(x=0.0)
     tidy(axes, "y")
     axes.tick_params(labelbottom=False, length=0)
-    if axes.get_subplotspec().colspan.start:
-        axes.tick_params(labelleft=False)
 
 
 def _label_row(axes: Axes, row: int) -> None:

@@ -201,9 +201,11 @@ def _entries(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
 def _text(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_text(v) for v in value) or "none"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return {None: "none", True: "yes", False: "no"}.get(value, str(value))  # type: ignore
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _ordered(pictures: Mapping[str, Picture]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -41,7 +43,7 @@ def colour_of(arm: str) -> str:
     return ADVERSARIAL_COLOUR if kind_of(arm) == ADVERSARIAL else CONTROL_COLOUR
 
 
-def tidy(axes: Axes, grid: str = "both") -> None:
+def tidy(axes: Axes, grid: Literal["x", "y", "both"] = "both") -> None:
     """Remove what carries no information.
 
     Args:
