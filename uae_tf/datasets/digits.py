@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .dataset import Dataset, check_available
@@ -25,13 +27,14 @@ def load_digits(seed: int = 0, samples: int | None = None) -> Dataset:
     from sklearn.datasets import load_digits as embedded_digits
     from sklearn.model_selection import train_test_split
 
-    bunch = embedded_digits()
+    bunch: Any = embedded_digits()
     # Grey levels are 0 ... 16.
     images = (bunch.images / 16.0).astype(np.float32)[..., np.newaxis]
     labels = bunch.target.astype(np.int64)
-    x_train, x_test, y_train, y_test = train_test_split(
+    parts: list[Any] = train_test_split(
         images, labels, test_size=TEST_SAMPLES, random_state=seed, stratify=labels
     )
+    x_train, x_test, y_train, y_test = parts
     if samples is not None:
         check_available("digits", samples, len(x_train))
         x_train, y_train = x_train[:samples], y_train[:samples]

@@ -6,7 +6,7 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def load_images(
 def _arrays(
     builder: tfds.core.DatasetBuilder, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    batches = builder.as_dataset(
+    batches: Any = builder.as_dataset(
         split=split,
         # Large, because a step through the pipeline per sample takes far longer.
         batch_size=1000,

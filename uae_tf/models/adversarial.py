@@ -222,7 +222,7 @@ class AdversarialAutoencoder(Autoencoder):
         return next(metric for metric in self.metrics if metric.name == "loss")
 
     def _told_apart(self, codes: tf.Tensor, seed: Any) -> tf.Tensor:
-        prior = keras.random.normal(tf.shape(codes), dtype=codes.dtype, seed=seed)
+        prior: Any = keras.random.normal(tf.shape(codes), dtype=codes.dtype, seed=seed)
         logits = self.discriminator(tf.concat([codes, prior], axis=0))
         is_prior = tf.concat([tf.zeros_like(codes), tf.ones_like(prior)], axis=0)
         return _cross_entropy(is_prior[:, :1], logits)
