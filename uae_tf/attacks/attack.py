@@ -79,7 +79,7 @@ class Attack:
         self.restarts = restarts
         self.seed = seed
         self.num_traces = 0
-        self._compiled = tf.function(self._attack_batch)
+        self._compiled = tf.function(self._attack_batch, autograph=False)
 
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
@@ -120,7 +120,9 @@ class Attack:
             raise ValueError(
                 f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
             )
-        total = None if isinstance(x, tf.data.Dataset) else len(x)
+        if not isinstance(x, tf.data.Dataset):
+            x = np.asarray(x)
+        total = None if isinstance(x, tf.data.Dataset) else len(np.atleast_1d(x))
         report, close = _progress(progress, total, type(self).__name__)
         results, done = [], 0
         try:
@@ -178,6 +180,11 @@ class Attack:
         self.num_traces += 1  # Runs when traced, not when called.
         seeds = per_sample_seeds(tf.bitcast(seed, tf.int32)[0], sample_ids)
         outcome = self.perturb(x, y, seeds, trace)
+        # x + (bound - x) can miss the bound by a rounding; a second attack on the
+        # examples would refuse them.
+        outcome = outcome._replace(
+            examples=tf.clip_by_value(outcome.examples, *self.bounds)
+        )
         delta = outcome.examples - x
         return outcome, {"l2": l2_norm(delta), "linf": linf_norm(delta)}
 
@@ -197,6 +204,8 @@ class Attack:
             theirs.success & ours.success & closer
         )
         lower = theirs.criterion < ours.criterion
+        # An attempt that was never judged, for NaN, is worse than one that failed.
+        lower |= tf.math.is_nan(ours.criterion) & ~tf.math.is_nan(theirs.criterion)
         wins |= ~theirs.success & ~ours.success & lower
 
         def pick(ours: tf.Tensor, theirs: tf.Tensor) -> tf.Tensor:

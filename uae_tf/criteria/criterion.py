@@ -41,7 +41,7 @@ class Criterion:
             )
         self.model = model
         self.kappa = kappa
-        self._compiled = tf.function(self._evaluate_batch)
+        self._compiled = tf.function(self._evaluate_batch, autograph=False)
 
     def check(self, x: np.ndarray, y: np.ndarray | None) -> None:
         """Raises before any work where model, samples and labels do not fit."""
@@ -104,6 +104,13 @@ class Criterion:
             f ``(N,)`` and the baseline ``(N,)``; ``f / baseline`` is the relative
             change of the loss.
         """
+        x, examples = np.asarray(x, np.float32), np.asarray(examples, np.float32)
+        if x.shape != examples.shape or len(x) == 0:
+            raise ValueError(
+                "`x` and `examples` must be samples of the same shape, one or more. "
+                f"Received: x of shape {x.shape}, examples of shape {examples.shape}"
+            )
+        self.check(x, y)
         size = min(batch_size, len(x))
         values, baselines = [], []
         for start in range(0, len(x), size):

@@ -80,7 +80,9 @@ class CriticTrainer:
     jit_compile: bool = True
 
     def __post_init__(self) -> None:
-        compiled = tf.function(self._ascend, jit_compile=self.jit_compile)
+        compiled = tf.function(
+            self._ascend, autograph=False, jit_compile=self.jit_compile
+        )
         object.__setattr__(self, "_compiled", compiled)
 
     def __call__(
