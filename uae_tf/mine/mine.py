@@ -18,6 +18,9 @@ from .similarity import Similarity
 #: Up to this many pairs all K x K scores are cheaper than what they save in variance.
 _ALL_PAIRS_LIMIT = 64
 
+#: Rates at which the bound is at its plateau after the default warm-up.
+_CONVOLUTION_RATE, _COMPRESSIVE_RATE = 0.3, 1.0
+
 _CHOICES = {
     "views": ("auto", "convolution", "compressive"),
     "marginals": ("auto", "all", "shifts", "shuffle"),
@@ -36,8 +39,9 @@ class MINE(Similarity):
     iteration of the attack; the bound is the similarity, in nats.
 
     What the number means: it is an objective fitted on K pairs, not an estimate with
-    error bars. With all-pairs marginals it cannot exceed ``ln K``, and it grows with
-    ``inner_steps``; compare it only between runs of equal settings (SPEC 8.6).
+    error bars. Except for "smile" and for "shuffle" it cannot exceed ``ln K``, and it
+    grows with ``inner_steps``; compare it only between runs of equal settings (SPEC
+    8.6).
 
     Args:
         views: "convolution" (K maps of the first convolution), "compressive" (K
@@ -51,7 +55,9 @@ class MINE(Similarity):
         inner_steps: ascent steps per iteration of the attack (20: published code).
         warmup_steps: ascent steps before the first iteration, on the start noise; 0 in
             the published code, where an iterate's rating grows with its number.
-        learning_rate: ascent rate; views have unit mean square norm.
+        learning_rate: ascent rate; views have unit mean square norm. None: 0.3 for
+            convolution, 1.0 for compressive views, the rates at which the bound has
+            reached its plateau after the warm-up (MNIST, both kinds of autoencoder).
         hidden_units: H, width of the critic (10: published code).
         num_projections: K of compressive views (96: paper, Table 2).
         projection_dimension: p of compressive views (128: published code).
@@ -83,7 +89,7 @@ class MINE(Similarity):
         critic: str = "collapsed",
         inner_steps: int = 20,
         warmup_steps: int = 200,
-        learning_rate: float = 0.3,
+        learning_rate: float | None = None,
         hidden_units: int = 10,
         num_projections: int = 96,
         projection_dimension: int = 128,
@@ -107,13 +113,17 @@ class MINE(Similarity):
     def for_model(self, model: keras.Model) -> Similarity:
         """The estimator for ``model``, with views chosen and a fresh critic."""
         layer = first_convolution(model)
-        if self.views == "convolution" and layer is None:
+        num_maps = 0 if layer is None else int(layer.filters)
+        # One map makes one pair, and one pair has no marginals.
+        if self.views == "convolution" and num_maps < 2:
+            found = "no convolution layer" if layer is None else "one of 1 filter"
             raise ValueError(
-                '`views="convolution"` needs a convolution layer in the model, and '
-                f'{model.name!r} has none. Use views="compressive" or views="auto".'
+                '`views="convolution"` needs a convolution layer of at least 2 filters '
+                f"in the model, and {model.name!r} has {found}. "
+                'Use views="compressive" or views="auto".'
             )
-        if layer is not None and self.views != "compressive":
-            trainer = self._trainer(int(layer.filters))
+        if num_maps > 1 and self.views != "compressive":
+            trainer = self._trainer(num_maps, _CONVOLUTION_RATE)
             if self.critic == "deep":
                 return DeepMINE(trainer, self.hidden_units, self.seed)
             return ConvolutionMINE(trainer, self.hidden_units, self.seed)
@@ -123,14 +133,14 @@ class MINE(Similarity):
                 'convolution views. Use critic="collapsed" for compressive views.'
             )
         return CompressiveMINE(
-            self._trainer(self.num_projections),
+            self._trainer(self.num_projections, _COMPRESSIVE_RATE),
             self.hidden_units,
             self.num_projections,
             self.projection_dimension,
             self.seed,
         )
 
-    def _trainer(self, num_pairs: int) -> CriticTrainer:
+    def _trainer(self, num_pairs: int, default_rate: float) -> CriticTrainer:
         pairing, num_partners = self._pairing(num_pairs)
         return CriticTrainer(
             bound=BOUNDS[self.bound],
@@ -138,7 +148,9 @@ class MINE(Similarity):
             num_partners=num_partners,
             num_steps=self.inner_steps,
             warmup_steps=self.warmup_steps,
-            learning_rate=self.learning_rate,
+            learning_rate=(
+                default_rate if self.learning_rate is None else self.learning_rate
+            ),
             jit_compile=self.jit_compile,
         )
 
@@ -171,6 +183,11 @@ class MINE(Similarity):
                     f"`{name}` must be at least {least}. "
                     f"Received: {name}={getattr(self, name)}"
                 )
+        if not self.learning_rate > 0:
+            raise ValueError(
+                "`learning_rate` must be positive. "
+                f"Received: learning_rate={self.learning_rate}"
+            )
 
     def get_config(self) -> dict[str, Any]:
         return {
