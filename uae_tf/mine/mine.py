@@ -183,7 +183,7 @@ class MINE(Similarity):
                     f"`{name}` must be at least {least}. "
                     f"Received: {name}={getattr(self, name)}"
                 )
-        if not self.learning_rate > 0:
+        if self.learning_rate is not None and not self.learning_rate > 0:
             raise ValueError(
                 "`learning_rate` must be positive. "
                 f"Received: learning_rate={self.learning_rate}"
