@@ -47,8 +47,8 @@ def nwj(scores: Scores) -> PerSample:
 def infonce(scores: Scores) -> PerSample:
     """``mean_k(T_kk - ln mean_s exp(T_sk))``: a softmax over the partners of each u_k.
 
-    The lowest variance of the four, at most ``ln S`` for S partners that include the
-    true one.
+    The lowest variance of the four; at most ``ln K`` where the true partner is among
+    the marginal ones ("all" and "shifts", not "shuffle").
 
     Reference:
         van den Oord et al. 2018; SPEC 8.2.
@@ -59,13 +59,21 @@ def infonce(scores: Scores) -> PerSample:
 def smile(scores: Scores, clip: float = 5.0) -> PerSample:
     """Donsker-Varadhan with the marginal scores clipped to ``[-clip, clip]``.
 
-    Clipping bounds the variance of the partition function.
+    Clipping bounds the variance of the partition function. It also lets the true
+    pairs' scores grow for ever, so the critic is trained by another bound, as in the
+    paper: the value is the clipped one, its gradient that of Jensen-Shannon,
+    ``mean(-softplus(-T_joint)) - mean(softplus(T_marginal))``.
 
     Reference:
         Song and Ermon, ICLR 2020 (tau = 5); SPEC 8.2.
     """
     clipped = tf.clip_by_value(scores.marginal, -clip, clip)
-    return donsker_varadhan(scores._replace(marginal=clipped))
+    value = donsker_varadhan(scores._replace(marginal=clipped))
+    weighted = tf.exp(scores.log_weights) * tf.nn.softplus(scores.marginal)
+    jensen_shannon = -tf.reduce_mean(
+        tf.nn.softplus(-scores.joint), axis=1
+    ) - tf.reduce_mean(weighted, axis=[1, 2])
+    return jensen_shannon + tf.stop_gradient(value - jensen_shannon)
 
 
 def _marginal(scores: Scores) -> tf.Tensor:

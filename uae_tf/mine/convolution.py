@@ -72,7 +72,9 @@ class ConvolutionMINE(Similarity):
         del x, seeds
         size, (pixels, pairs) = tf.shape(features)[0], features.shape[1:]
         mean_square = squared_norm(features) / pairs
-        scale = tf.math.rsqrt(tf.maximum(mean_square, 1e-12))[:, None, None]
+        # A blank sample has no scale of its own; a huge one would blow up x + delta.
+        is_blank = mean_square < 1e-12
+        scale = tf.math.rsqrt(tf.where(is_blank, 1.0, mean_square))[:, None, None]
         maps = features * scale
         weights = initial_weights(self.hidden_units, pixels, self.seed)
         critic = Critic(

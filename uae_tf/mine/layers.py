@@ -17,14 +17,27 @@ _CONVOLUTIONS = (
 
 
 def first_convolution(model: keras.Model) -> keras.Layer | None:
-    """The first convolution layer in the order of ``model.layers``, nested ones too."""
+    """The first convolution layer in the order of ``model.layers``, nested ones too.
+
+    Looks into nested models and into layers made of layers, but not into wrappers
+    (``TimeDistributed``): what those run is not one call with one output.
+    """
     if isinstance(model, _CONVOLUTIONS):
         return model
-    for layer in getattr(model, "layers", []):
+    for layer in _children(model):
         found = first_convolution(layer)
         if found is not None:
             return found
     return None
+
+
+def _children(layer: keras.Layer) -> list[keras.Layer]:
+    if isinstance(layer, keras.layers.Wrapper | keras.layers.RNN):
+        return []
+    if isinstance(layer, keras.Model):
+        return layer.layers
+    # Keras has no public list of a layer's own layers; Model.layers reads this one.
+    return layer._flatten_layers(include_self=False, recursive=False)
 
 
 @contextmanager
@@ -49,6 +62,7 @@ def observe(layer: keras.Layer | None) -> Iterator[list[tf.Tensor]]:
         yield recorded
         return
     original = layer.call
+    replaced = layer.__dict__.get("call")
 
     def recording(*args: Any, **kwargs: Any) -> Any:
         output = original(*args, **kwargs)
@@ -60,4 +74,7 @@ def observe(layer: keras.Layer | None) -> Iterator[list[tf.Tensor]]:
     try:
         yield recorded
     finally:
-        del layer.__dict__["call"]
+        if replaced is None:
+            del layer.__dict__["call"]
+        else:
+            layer.__dict__["call"] = replaced

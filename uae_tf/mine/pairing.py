@@ -63,14 +63,17 @@ def cyclic_shifts(
     """The diagonal and a few fixed derangements: an estimate of all pairs.
 
     The diagonal has the weight ``1 / K`` that it has among all K x K pairs, the
-    derangements share the rest. The value is unbiased for that of all pairs and, like
-    it, at most ``ln K``; without the diagonal a critic can raise it without end.
+    derangements share the rest. Over the order of the pairs, the weighted mean of
+    exp(T) has the expectation of the mean over all pairs; the value is, like theirs, at
+    most ``ln K``. Without the diagonal a critic can raise it without end.
 
     Arguments as in :func:`all_pairs`; S = ``1 + len(SHIFTS)`` partners.
     """
     del step
     pairs, others = a.shape[2], len(SHIFTS)
-    partners = tf.stack([b, *(tf.roll(b, s, axis=2) for s in SHIFTS)], axis=1)
+    # Modulo K - 1: a shift by K would be the diagonal again.
+    shifts = [1 + (shift - 1) % (pairs - 1) for shift in SHIFTS]
+    partners = tf.stack([b, *(tf.roll(b, s, axis=2) for s in shifts)], axis=1)
     scores = _score((a + bias[:, :, None])[:, None], partners, output)
     weights = np.full((1 + others, 1), (1.0 - 1.0 / pairs) / others)
     weights[0] = 1.0 / pairs
