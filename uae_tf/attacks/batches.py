@@ -60,8 +60,9 @@ def check_samples(
             f"`x` has NaN or infinite values in {int((~finite).sum())} of {len(x)} "
             f"samples, first in sample {bad}. Remove or repair them."
         )
-    low, high = float(x.min()), float(x.max())
-    if low < bounds[0] or high > bounds[1]:
+    # In float32, as attacked: bounds such as 0.1 are not the float32 next to them.
+    low, high = np.float32(x.min()), np.float32(x.max())
+    if low < np.float32(bounds[0]) or high > np.float32(bounds[1]):
         raise ValueError(
             f"`x` has values outside bounds={bounds}. Received: values from {low:g} to "
             f"{high:g}. Rescale the data (for 8-bit images: x / 255) with a model "
@@ -69,12 +70,12 @@ def check_samples(
         )
 
 
-def check_labels(y: np.ndarray, count: int) -> None:
-    """Raises where labels do not match the samples."""
-    if len(y) != count:
+def check_labels(y: np.ndarray, count: int, name: str = "y") -> None:
+    """Raises where there is not one entry of ``y`` for each sample."""
+    if np.ndim(y) == 0 or len(y) != count:
         raise ValueError(
-            f"`x` and `y` must have the same length. Received: {count} samples and "
-            f"{len(y)} labels."
+            f"`x` and `{name}` must have the same length. Received: {count} samples "
+            f"and `{name}` of shape {np.shape(y)}"
         )
 
 
@@ -91,12 +92,17 @@ def batches(
     streamed, batch by batch.
     """
     if isinstance(x, tf.data.Dataset):
+        if y is not None:
+            raise ValueError(
+                "`y` cannot be passed beside a tf.data.Dataset: let the dataset yield "
+                "(x, y), as tf.data.Dataset.zip((x, y)) does."
+            )
         yield from _dataset_batches(x, sample_ids, batch_size, check)
         return
     x = np.asarray(x)
     check(x, y, 0)
     ids = np.arange(len(x)) if sample_ids is None else np.asarray(sample_ids)
-    check_labels(ids, len(x))
+    check_labels(ids, len(x), "sample_ids")
     size = min(batch_size, len(x))
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
@@ -115,7 +121,8 @@ def _dataset_batches(
         check(x, y, start)
         ids = np.arange(start, start + len(x))
         if sample_ids is not None:
-            ids = np.asarray(sample_ids)[ids]
+            ids = np.asarray(sample_ids)[start : start + len(x)]
+            check_labels(ids, len(x), "sample_ids")
         yield _padded(x, y, ids, batch_size if start else max(len(x), 1))
         start += len(x)
     if start == 0:

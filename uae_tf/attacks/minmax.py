@@ -163,12 +163,11 @@ class MinMaxAttack(Attack):
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
     ) -> Outcome:
         layer = self._bound and self._bound.observed_layer(self.criterion.model)
-        with observe(layer) as observed:
-            outputs = self.criterion.outputs(x)
+        outputs, observed = self._outputs(x, layer)
         context = self.criterion.prepare(x, y, outputs)
         state = tf.zeros(tf.shape(x)[:1])
         if self._bound is not None:
-            features = self._bound.features(x, x, outputs, *(observed or [None]))
+            features = self._bound.features(x, x, outputs, observed)
             state = self._bound.prepare(x, features, seeds)
         iterate = Iterate(
             delta=self.start_noise(x, seeds),
@@ -234,14 +233,11 @@ class MinMaxAttack(Attack):
         with tf.GradientTape() as tape:
             tape.watch(it.delta)
             examples = x + it.delta
-            with observe(layer) as observed:
-                outputs = self.criterion.outputs(examples)
+            outputs, observed = self._outputs(examples, layer)
             f = self.criterion.value(outputs, context)
             features = None
             if self._bound is not None:
-                features = self._bound.features(
-                    x, examples, outputs, *(observed or [None])
-                )
+                features = self._bound.features(x, examples, outputs, observed)
         if self._bound is None:
             state, value, score, slope = it.similarity, f * np.nan, f, None
             finite = tf.math.is_finite(f)
@@ -263,6 +259,21 @@ class MinMaxAttack(Attack):
             gradient = tape.gradient(targets, it.delta, output_gradients=weights)
         row = tf.stack([f, value, multiplier])
         return Iterate(it.delta, multiplier, state, best, is_finite), row, gradient
+
+    def _outputs(
+        self, examples: Samples, layer: keras.Layer | None
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        with observe(layer) as recorded:
+            outputs = self.criterion.outputs(examples)
+        if layer is None:
+            return outputs, None
+        if not recorded:
+            raise ValueError(
+                f"The similarity looks at the layer {layer.name!r}, which "
+                f"{self.criterion.model.name!r} does not call. Use another "
+                'similarity, such as MINE(views="compressive").'
+            )
+        return outputs, recorded[0]
 
     def _ascend(
         self, t: tf.Tensor, multiplier: PerSample, f: PerSample, is_finite: tf.Tensor

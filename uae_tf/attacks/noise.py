@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..criteria import Criterion
@@ -38,12 +39,12 @@ class NoiseAttack(Attack):
         examples = tf.clip_by_value(x + self.noise(x, y, seeds), *self.bounds)
         nothing = tf.fill(tf.shape(x)[:1], float("nan"))
         everything = tf.ones_like(nothing, tf.bool)
-        f, success = nothing, everything
+        f, success, is_finite = nothing, everything, everything
         if self.criterion is not None:
             context = self.criterion.prepare(x, y, self.criterion.outputs(x))
             f = self.criterion.value(self.criterion.outputs(examples), context)
-            success = f <= 0.0
-        return Outcome(examples, success, nothing, f, everything, {})
+            success, is_finite = f <= 0.0, tf.math.is_finite(f)
+        return Outcome(examples, success, nothing, f, is_finite, {})
 
 
 @keras.saving.register_keras_serializable("uae_tf")
@@ -146,12 +147,16 @@ class MatchedNoise(NoiseAttack):
     ) -> None:
         super().__init__(None, bounds, 1, seed)
 
-    def noise(self, x: Samples, y: tf.Tensor | None, seeds: Seeds) -> Samples:
-        if y is None:
+    def _check(self, x: np.ndarray, y: np.ndarray | None, first_id: int) -> None:
+        super()._check(x, y, first_id)
+        if y is None or np.ndim(y) != 1 or not np.all(np.asarray(y) >= 0.0):
+            received = "none" if y is None else f"shape {np.shape(y)}"
             raise ValueError(
-                "MatchedNoise needs the wanted L2 norms, shape (N,), as `y`: "
-                "attack(x, result.l2)."
+                "MatchedNoise needs the wanted L2 norms, shape (N,) and at least 0, as "
+                f"`y`: attack(x, result.l2). Received: {received}"
             )
+
+    def noise(self, x: Samples, y: tf.Tensor | None, seeds: Seeds) -> Samples:
         direction = per_sample_normal(fold_in(seeds, _STREAM), x.shape[1:])
         wanted = tf.cast(y, tf.float32)
 

@@ -27,8 +27,9 @@ class PGDAttack(Attack):
 
     ``delta <- project(delta - step_size * direction)``, the direction being the sign of
     the gradient ("linf") or the gradient scaled to norm 1 ("l2"). With ``steps=1`` and
-    ``random_start=False`` this is FGSM. The iterate with the lowest f is kept. It has
-    no similarity term, which also makes it the speed floor of the other attacks.
+    ``random_start=False`` this is FGSM. The iterate with the lowest f is kept; the
+    start is not among them. It has no similarity term, which also makes it the speed
+    floor of the other attacks.
 
     Args:
         criterion: what success means, with the model.
@@ -79,27 +80,40 @@ class PGDAttack(Attack):
         records = tf.TensorArray(tf.float32, self.steps + 1 if trace else 0)
 
         def body(
-            t: tf.Tensor, delta: Samples, best: Best, log: tf.TensorArray
+            t: tf.Tensor,
+            delta: Samples,
+            is_finite: tf.Tensor,
+            best: Best,
+            log: tf.TensorArray,
         ) -> tuple:
             with tf.GradientTape() as tape:
                 tape.watch(delta)
                 f = self._f(x + delta, context)
-            best = _judge(best, x + delta, f)
             gradient = tape.gradient(f, delta)
+            is_finite &= tf.math.is_finite(f) & all_finite(gradient)
+            # delta_0 is where the attack starts, not something it found.
+            best = best.update(x + delta, f, f, f, is_finite & (t > 0))
             moved = self._project(delta - self.step_size * self._direction(gradient), x)
-            moves = expand_like(all_finite(gradient), x)
+            delta = tf.where(expand_like(is_finite, x), moved, delta)
             log = log.write(t, f) if trace else log
-            return t + 1, tf.where(moves, moved, delta), best, log
+            return t + 1, delta, is_finite, best, log
 
-        t, delta, best, records = tf.while_loop(
+        everything = tf.ones(tf.shape(x)[:1], tf.bool)
+        t, delta, is_finite, best, records = tf.while_loop(
             lambda t, *_: t < self.steps,
             body,
-            (tf.constant(0), self._start(x, seeds), Best.start(x), records),
+            (
+                tf.constant(0),
+                self._start(x, seeds),
+                everything,
+                Best.start(x),
+                records,
+            ),
             parallel_iterations=1,
         )
         f = self._f(x + delta, context)
-        best = _judge(best, x + delta, f)
-        is_finite = tf.math.is_finite(f)
+        is_finite &= tf.math.is_finite(f)
+        best = best.update(x + delta, f, f, f, is_finite)
         return Outcome(
             examples=best.examples,
             success=best.success & is_finite,
@@ -135,7 +149,3 @@ class PGDAttack(Attack):
     def get_config(self) -> dict[str, Any]:
         names = ("epsilon", "steps", "step_size", "norm", "random_start")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _judge(best: Best, examples: Samples, f: PerSample) -> Best:
-    return best.update(examples, f, f, f, tf.math.is_finite(f))

@@ -12,7 +12,7 @@ import numpy as np
 from ..types import Trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AttackResult:
     """Examples and everything measured about them; the first axis is always N.
 
@@ -73,7 +73,7 @@ class AttackResult:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
+                np.savez_compressed(file, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
