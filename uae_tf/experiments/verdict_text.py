@@ -92,15 +92,17 @@ def _headline(
             f"{candidate} shows no effect beyond {against}: it changes the test error "
             f"by {change} ({sure} {span}, {seeds})."
         )
-    verb = "lowers" if strongest.corrected_effect == HELPS else "raises"
+    helps = strongest.corrected_effect == HELPS
+    # "hurts" alone would read as if plain training were better, which it may not be.
+    start, end = ("helps even", "lower") if helps else ("hurts", "higher")
     low, high = sorted((abs(strongest.low), abs(strongest.high)))
     size, low, high = (
         _percent(strongest, v).lstrip("+")
         for v in (abs(strongest.difference), low, high)
     )
     return (
-        f"{candidate} {strongest.corrected_effect}: it {verb} the test error by {size} "
-        f"against {against} ({sure} {low} to {high}, {seeds})."
+        f"{candidate} {start} against {against}: its test error is {size} {end} "
+        f"({sure} {low} to {high}, {seeds})."
     )
 
 
