@@ -273,7 +273,13 @@ def _progress(
 
 
 def _warn_about(result: AttackResult) -> None:
-    if not result.l2.any():
+    if not result.is_finite.any():
+        warnings.warn(
+            "The model gave NaN or infinite numbers for every sample. Look at "
+            "model(x): its weights or the range of x may be broken.",
+            stacklevel=3,
+        )
+    elif not result.l2.any():
         warnings.warn(
             "The attack moved no sample. Give it start noise (`initial_noise`), more "
             "steps, a larger step size or a larger epsilon.",
