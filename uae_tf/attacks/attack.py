@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -58,6 +58,8 @@ class Attack:
             alone, so batches, workers and order do not matter.
     """
 
+    needs_criterion: ClassVar[bool] = False
+
     def __init__(
         self,
         criterion: Criterion | None,
@@ -65,6 +67,12 @@ class Attack:
         restarts: int = 1,
         seed: int = 0,
     ) -> None:
+        is_missing = criterion is None and not self.needs_criterion
+        if not (is_missing or isinstance(criterion, Criterion)):
+            raise TypeError(
+                "`criterion` must be a uae_tf criterion, such as Reconstruction(model)."
+                f" Received: criterion={criterion!r}"
+            )
         low, high = bounds
         if not low < high:
             raise ValueError(
@@ -133,7 +141,7 @@ class Attack:
         finally:
             close()
         result = AttackResult.concatenate(results)
-        _warn_about(result)
+        _warn_about(result, self.bounds)
         return result
 
     def _check(self, x: np.ndarray, y: np.ndarray | None, first_id: int) -> None:
@@ -272,14 +280,15 @@ def _progress(
     return report, bar.close
 
 
-def _warn_about(result: AttackResult) -> None:
+def _warn_about(result: AttackResult, bounds: tuple[float, float]) -> None:
+    rounding = 1e-6 * (bounds[1] - bounds[0])
     if not result.is_finite.any():
         warnings.warn(
             "The model gave NaN or infinite numbers for every sample. Look at "
             "model(x): its weights or the range of x may be broken.",
             stacklevel=3,
         )
-    elif not result.l2.any():
+    elif np.all(result.linf <= rounding):
         warnings.warn(
             "The attack moved no sample. Give it start noise (`initial_noise`), more "
             "steps, a larger step size or a larger epsilon.",

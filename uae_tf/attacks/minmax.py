@@ -96,6 +96,8 @@ class MinMaxAttack(Attack):
         mixes numbers of successive iterates and clips x + delta only (SPEC 2.8).
     """
 
+    needs_criterion = True
+
     def __init__(
         self,
         criterion: Criterion,
@@ -287,11 +289,6 @@ class MinMaxAttack(Attack):
         return project_box_and_ball(delta, x, self.epsilon, *self.bounds)
 
     def _check_settings(self) -> None:
-        if not isinstance(self.criterion, Criterion):
-            raise TypeError(
-                "`criterion` must be a uae_tf criterion, such as Reconstruction(model)."
-                f" Received: criterion={self.criterion!r}"
-            )
         if not isinstance(self.similarity, Similarity | None):
             raise TypeError(
                 '`similarity` must be a uae_tf similarity, "mine" or None. '
@@ -301,6 +298,11 @@ class MinMaxAttack(Attack):
             if not getattr(self, name) > 0:
                 raise ValueError(
                     f"`{name}` must be positive. Received: {getattr(self, name)}"
+                )
+        for name in ("multiplier_step_size", "initial_multiplier"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"`{name}` must be at least 0. Received: {getattr(self, name)}"
                 )
         noise = self.initial_noise
         if noise != "glorot" and (isinstance(noise, str) or noise < 0):

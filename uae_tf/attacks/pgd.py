@@ -46,6 +46,8 @@ class PGDAttack(Attack):
         Madry et al., ICLR 2018; SPEC 1.11.
     """
 
+    needs_criterion = True
+
     def __init__(
         self,
         criterion: Criterion,

@@ -68,7 +68,7 @@ class AttackResult:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an ``.npz`` file, whole or not at all."""
         path = Path(path)
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if self._has(f)}
+        arrays = {name: getattr(self, name) for name in self._arrays()}
         arrays |= {f"trace/{k}": v for k, v in (self.trace or {}).items()}
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
@@ -83,18 +83,20 @@ class AttackResult:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AttackResult:
         """Reads what :meth:`save` wrote. Never unpickles."""
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        loaded = np.load(path, allow_pickle=False)
+        arrays = {}
+        if not isinstance(loaded, np.ndarray):  # One array is what an .npy file holds.
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
         trace = {
             name.removeprefix("trace/"): arrays.pop(name)
             for name in list(arrays)
             if name.startswith("trace/")
         }
-        expected = {f.name for f in fields(cls)} - {"trace"}
-        if set(arrays) != expected:
+        if set(arrays) != set(cls._arrays()):
             raise ValueError(
                 f"{os.fspath(path)!r} is not a saved AttackResult. Expected the arrays "
-                f"{sorted(expected)}. Received: {sorted(arrays)}"
+                f"{cls._arrays()}. Received: {sorted(arrays)}"
             )
         return cls(**arrays, trace=trace or None)
 
@@ -103,9 +105,8 @@ class AttackResult:
         """One result of several, in order."""
         first = results[0]
         arrays = {
-            f.name: np.concatenate([getattr(r, f.name) for r in results])
-            for f in fields(cls)
-            if f.name != "trace"
+            name: np.concatenate([getattr(result, name) for result in results])
+            for name in cls._arrays()
         }
         trace = first.trace and {
             name: np.concatenate([r.trace[name] for r in results], axis=1)
@@ -113,8 +114,9 @@ class AttackResult:
         }
         return cls(**arrays, trace=trace)
 
-    def _has(self, field: object) -> bool:
-        return getattr(field, "name", None) != "trace"
+    @classmethod
+    def _arrays(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name != "trace"]
 
     def __repr__(self) -> str:
         numbers = [

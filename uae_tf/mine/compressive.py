@@ -143,7 +143,7 @@ class CompressiveMINE(CorrelationSimilarity):
 
 
 def _mixing(rho: PerSample) -> tuple[tf.Tensor, tf.Tensor]:
-    rho = MAX_CORRELATION * tf.clip_by_value(rho, -1.0, 1.0)
+    rho = tf.clip_by_value(rho, -MAX_CORRELATION, MAX_CORRELATION)
     return rho, tf.sqrt(1.0 - tf.square(rho))
 
 

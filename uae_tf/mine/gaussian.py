@@ -16,8 +16,8 @@ from ..types import PerSample, Samples, State
 from .similarity import Similarity
 
 # At rho = 1 mutual information is infinite and its slope undefined; 1 - 1e-6 is the
-# nearest correlation whose 1 - rho**2 float32 still resolves. Correlations are scaled
-# by it, not clipped: clipping would leave a small start noise without a gradient.
+# nearest correlation whose 1 - rho**2 float32 still resolves. Beyond it the slope is 0:
+# what is left of it is rounding, times 1e6.
 MAX_CORRELATION = 1.0 - 1e-6
 
 
@@ -43,7 +43,7 @@ def gaussian_mutual_information(rho: tf.Tensor, dimension: int = 1) -> tf.Tensor
         >>> round(float(gaussian_mutual_information(tf.constant(0.5))), 4)
         0.1438
     """
-    rho = MAX_CORRELATION * tf.clip_by_value(rho, -1.0, 1.0)
+    rho = tf.clip_by_value(rho, -MAX_CORRELATION, MAX_CORRELATION)
     return -0.5 * dimension * tf.math.log1p(-tf.square(rho))
 
 

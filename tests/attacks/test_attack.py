@@ -1,0 +1,223 @@
+"""What the base class does for every attack: checks, batches, warnings, restarts."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from uae_tf import GaussianNoise, PGDAttack, Reconstruction, UniformNoise
+from uae_tf.attacks import Attack
+from uae_tf.attacks.attack import Outcome
+
+NAN_IN_TWO = np.full((7, 6), 0.5, np.float32)
+NAN_IN_TWO[3, 2] = np.nan
+NAN_IN_TWO[5, 0] = np.inf
+HALF = np.full((7, 6), 0.5, np.float32)
+
+BAD_SAMPLES = {
+    "scalar": (np.float32(0.5), ValueError, r"one feature axis.*shape \(\)"),
+    "one-sample": (HALF[0], ValueError, r"one feature axis.*\(6,\).*x\[None\]"),
+    "empty": (HALF[:0], ValueError, r"`x` is empty.*\(0, 6\)"),
+    "no-features": (HALF[:, :0], ValueError, r"`x` is empty.*\(7, 0\)"),
+    "integers": (HALF.astype(int), TypeError, r"floating point.*int64.*/ 255"),
+    "bytes": (HALF.astype(np.uint8), TypeError, r"floating point.*dtype uint8"),
+    "strings": (np.full((7, 6), "a"), TypeError, r"floating point.*dtype <U1"),
+    "nan": (NAN_IN_TWO, ValueError, r"2 of 7 samples, first in sample 3"),
+    "too-large": (HALF * 510, ValueError, r"outside bounds=\(0.0, 1.0\).*to 255"),
+    "too-small": (HALF - 1, ValueError, r"values from -0.5.*pass bounds"),
+    "other-shape": (HALF[:, :5], ValueError, r"does not fit the model 'small'.*\(6,\)"),
+    "other-rank": (HALF[..., None], ValueError, r"does not fit the model 'small'"),
+}
+BAD_CALLS = {
+    "batch-size": ({"batch_size": 0}, r"`batch_size` must be at least 1.*=0"),
+    "labels": ({"y": np.zeros(3)}, r"`x` and `y` must have the same length.*\(3,\)"),
+    "scalar-label": ({"y": 3}, r"`x` and `y` must have the same length.*\(\)"),
+    "ids": ({"sample_ids": [1, 2]}, r"`x` and `sample_ids`.*7 samples.*\(2,\)"),
+}
+
+
+@pytest.fixture
+def attack(criterion):
+    return UniformNoise(0.1, criterion)
+
+
+@pytest.mark.parametrize("name", BAD_SAMPLES)
+def test_samples_that_cannot_be_attacked(attack, name):
+    x, error, message = BAD_SAMPLES[name]
+    with pytest.raises(error, match=message):
+        attack(x)
+    assert attack.num_traces == 0
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_arguments_that_do_not_fit(attack, name):
+    settings, message = BAD_CALLS[name]
+    with pytest.raises(ValueError, match=message):
+        attack(HALF, **settings)
+    assert attack.num_traces == 0
+
+
+@pytest.mark.parametrize("name", ["nan", "integers", "too-large", "other-shape"])
+def test_bad_batches_of_a_dataset(attack, name):
+    x, error, message = BAD_SAMPLES[name]
+    with pytest.raises(error, match=message):
+        attack(tf.data.Dataset.from_tensor_slices(x).batch(7))
+    assert attack.num_traces == 0
+
+
+def test_the_sample_of_a_later_batch_is_named(attack):
+    dataset = tf.data.Dataset.from_tensor_slices(NAN_IN_TWO).batch(2)
+    with pytest.raises(ValueError, match=r"1 of 2 samples, first in sample 3"):
+        attack(dataset, batch_size=2)
+
+
+def test_unbuilt_models(x):
+    attack = UniformNoise(0.1, Reconstruction(keras.Sequential([layers.Dense(6)])))
+    with pytest.raises(ValueError, match="is not built"):
+        attack(x)
+    assert attack.num_traces == 0
+
+
+def test_empty_datasets(attack, x):
+    with pytest.raises(ValueError, match=r"empty tf\.data\.Dataset"):
+        attack(tf.data.Dataset.from_tensor_slices(x).take(0).batch(2))
+
+
+def test_labels_beside_a_dataset(attack, x):
+    with pytest.raises(ValueError, match=r"`y` cannot be passed beside a tf\.data"):
+        attack(tf.data.Dataset.from_tensor_slices(x).batch(2), np.zeros(7))
+
+
+@pytest.mark.parametrize("bounds", [(1.0, 0.0), (0.5, 0.5), (0.0, np.nan)])
+def test_bounds_must_be_ordered(bounds):
+    with pytest.raises(ValueError, match=r"`bounds` must be \(low, high\)"):
+        GaussianNoise(0.1, bounds=bounds)
+
+
+def test_restarts_must_be_positive(criterion):
+    with pytest.raises(ValueError, match=r"`restarts` must be at least 1.*=0"):
+        PGDAttack(criterion, restarts=0)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 0.1), (-2.118, 2.64), (-1.0, 1 / 3)])
+def test_data_on_the_bounds_can_be_attacked_again_and_again(bounds):
+    generator = np.random.default_rng(0)
+    x = generator.uniform(bounds[0] - 1, bounds[1] + 1, (20, 50)).astype(np.float32)
+    x = x.clip(*bounds).astype(np.float32)
+    attack = UniformNoise(1.0, bounds=bounds)
+    for seed in range(3):
+        x = attack(x, sample_ids=np.arange(20) + 20 * seed).examples
+        assert x.min() >= np.float32(bounds[0])
+        assert x.max() <= np.float32(bounds[1])
+
+
+def test_ids_follow_the_samples_through_batches(shift):
+    x = np.zeros((7, 2), np.float32)
+    result = shift(x, batch_size=3)
+    np.testing.assert_allclose(result.examples[:, 0], np.arange(7) / 100)
+    ids = [50, 3, 9, 9, 1, 0, 20]
+    result = shift(x, batch_size=3, sample_ids=ids)
+    np.testing.assert_allclose(result.examples[:, 0], np.array(ids) / 100)
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(2)
+    for source in (dataset, dataset.unbatch().batch(5)):
+        result = shift(source, batch_size=3, sample_ids=ids)
+        np.testing.assert_allclose(result.examples[:, 0], np.array(ids) / 100)
+    assert shift.num_traces == 1
+
+
+def test_too_few_ids_for_a_dataset(shift):
+    dataset = tf.data.Dataset.from_tensor_slices(np.zeros((7, 2), np.float32)).batch(3)
+    with pytest.raises(ValueError, match=r"`sample_ids`.*3 samples.*\(1,\)"):
+        shift(dataset, batch_size=3, sample_ids=[1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("kind", [list, tf.constant, np.float16, np.asfortranarray])
+def test_kinds_of_arrays(attack, x, kind):
+    x = x.astype(np.float16).astype(np.float32)
+    expected = attack(x)
+    source = kind(x) if kind is not list else [row.astype(np.float32) for row in x]
+    np.testing.assert_array_equal(attack(source).examples, expected.examples)
+
+
+def test_batches_larger_than_the_data_are_not_padded(attack, x):
+    attack(x, batch_size=1000)
+    attack(x, batch_size=7)
+    assert attack.num_traces == 1
+
+
+def test_progress_is_reported(shift, capsys):
+    calls = []
+    x = np.zeros((7, 2), np.float32)
+    shift(x, batch_size=3, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(3, 7), (6, 7), (7, 7)]
+    calls.clear()
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(3)
+    shift(dataset, batch_size=3, progress=lambda *call: calls.append(call))
+    assert calls == [(3, None), (6, None), (7, None)]
+    assert capsys.readouterr() == ("", "")
+    shift(x, progress=True)
+    assert "7/7" in capsys.readouterr().err
+
+
+class Attempt(Attack):
+    """Outcomes from a table: one column for each restart."""
+
+    table = None
+
+    def perturb(self, x, y, seeds, trace):
+        run = (seeds[0, 0] - self.seed) // 1_000_003
+        rows = tf.gather(tf.constant(self.table, tf.float32), run)
+        success, similarity, criterion, is_finite = tf.unstack(rows, axis=1)
+        examples = x + 0.1 * tf.cast(run + 1, tf.float32)
+        return Outcome(examples, success > 0, similarity, criterion, is_finite > 0, {})
+
+
+def test_the_best_restart_is_kept_for_each_sample():
+    nan = np.nan
+    # (success, similarity, criterion, is_finite) of five samples in two restarts.
+    first = [
+        (1, 2.0, -1.0, 1),  # both succeed, the second with less similarity
+        (1, 1.0, -1.0, 1),  # both succeed, the first with less similarity
+        (0, 0.1, 0.5, 1),  # only the second succeeds
+        (0, 2.0, 0.3, 1),  # both fail, the first by less
+        (0, nan, nan, 0),  # the first gave NaN
+    ]
+    second = [
+        (1, 1.0, -0.1, 1),
+        (1, 2.0, -2.0, 1),
+        (1, 5.0, -0.1, 1),
+        (0, 1.0, 0.4, 1),
+        (0, 1.0, 0.7, 1),
+    ]
+    attack = Attempt(None, restarts=2)
+    attack.table = [first, second]
+    result = attack(np.zeros((5, 2), np.float32))
+    kept = np.round(result.examples[:, 0] * 10).astype(int)
+    assert kept.tolist() == [2, 1, 2, 1, 2]
+    assert result.similarity.tolist() == [1.0, 1.0, 5.0, 2.0, 1.0]
+    np.testing.assert_allclose(result.criterion, [-0.1, -1.0, -0.1, 0.3, 0.7])
+    assert result.is_finite.all()
+    np.testing.assert_allclose(result.linf, kept / 10, rtol=1e-6)
+
+
+def test_one_warning_where_no_sample_moved(criterion, x):
+    attack = PGDAttack(criterion, steps=1, step_size=0.0, random_start=False)
+    with pytest.warns(UserWarning, match="moved no sample.*start noise") as warned:
+        attack(x, batch_size=2)
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+
+
+def test_one_warning_where_no_sample_succeeded(model, x):
+    attack = UniformNoise(0.1, Reconstruction(model, kappa=100.0))
+    with pytest.warns(UserWarning, match="succeeded on no sample") as warned:
+        result = attack(x, batch_size=2)
+    assert len(warned) == 1
+    assert result.success_rate == 0.0
+    np.testing.assert_array_equal(result.augmented(x), x)
+
+
+def test_an_attack_without_perturb_says_so(x):
+    with pytest.raises(NotImplementedError, match="Attack must override `perturb`"):
+        Attack(None)(x)

@@ -1,0 +1,37 @@
+"""The one-liner picks criterion and views from the model."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import uae_tf
+
+SMALL = {"steps": 3, "similarity": uae_tf.GaussianMI()}
+
+
+def test_it_equals_the_long_form(model, criterion, x):
+    short = uae_tf.attack(model, x, seed=2, batch_size=4, trace=True, **SMALL)
+    attack = uae_tf.MinMaxAttack(criterion, seed=2, **SMALL)
+    long = attack(x, batch_size=4, trace=True)
+    np.testing.assert_array_equal(short.examples, long.examples)
+    assert set(short.trace) == {"criterion", "similarity", "multiplier"}
+
+
+def test_datasets(model, x):
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(3)
+    short = uae_tf.attack(model, dataset, **SMALL)
+    expected = uae_tf.attack(model, x, **SMALL)
+    np.testing.assert_array_equal(short.examples, expected.examples)
+
+
+def test_a_classifier_is_refused(x):
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(10)], name="classifier")
+    with pytest.raises(ValueError, match=r"output fits its input.*'classifier'"):
+        uae_tf.attack(model, x, **SMALL)
+
+
+def test_unknown_settings_are_refused(model, x):
+    with pytest.raises(TypeError, match="num_steps"):
+        uae_tf.attack(model, x, num_steps=3)
