@@ -6,8 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import tensorflow as tf
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from . import datasets as data_sets
 from .experiments.reconstruction import REPORT, RESULTS, reconstruct
@@ -189,24 +191,35 @@ def datasets_list() -> None:
 
 
 def _show(results: dict, out: Path) -> None:
-    from .experiments.report import arms_table, to_rich
+    from .experiments.report import ESSENTIAL, arms_table, fits, to_rich
 
-    console = Console()
-    console.print(to_rich(arms_table(results)))
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        # The width of a pipe is unknown; the usual guess of 80 would cut the table.
+        console.width = max(console.width, 120)
+    table = arms_table(results)
+    if not fits(table, console.width):
+        table = arms_table(results, ESSENTIAL)
+    console.print(to_rich(table, console.width))
     if results["verdict"]:
         console.print(results["verdict"]["sentence"])
     if not results["complete"]:
-        console.print(f"Interrupted. Go on with the same command and --resume ({out}).")
+        text = f"Interrupted. Go on with the same command and --resume ({out})."
+        console.print(text, soft_wrap=True)
         raise typer.Exit(130)
-    console.print(f"Results: {out / RESULTS}  Report: {out / REPORT}")
+    text = f"Results: {out / RESULTS}  Report: {out / REPORT}"
+    console.print(text, soft_wrap=True)
 
 
 def main() -> None:
     """Runs the command line; errors a user can mend are one line, not a traceback."""
+    # TensorFlow warns of each new model's compilation, in the middle of the progress.
+    tf.get_logger().setLevel("ERROR")
     try:
         app()
-    except (ValueError, TypeError, FileNotFoundError) as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {error}", highlight=False)
+    except (ValueError, TypeError, OSError) as error:
+        text = f"[red]Error:[/red] {escape(str(error))}"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
 
 

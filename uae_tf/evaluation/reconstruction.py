@@ -22,7 +22,12 @@ def reconstruction_errors(
 
     Returns:
         ``(N,)`` float64; its mean is the test error of the paper's tables (SPEC 3.8).
+
+    Raises:
+        ValueError: no sample.
     """
+    if len(x) == 0:
+        raise ValueError(f"`x` holds no sample. Received: x of shape {x.shape}")
     errors = []
     for start in range(0, len(x), 10 * batch_size):
         part = x[start : start + 10 * batch_size]
@@ -42,11 +47,19 @@ def perturbation_sizes(x: np.ndarray, examples: np.ndarray) -> dict[str, np.ndar
     Returns:
         ``(N,)`` each: ``l2`` and ``linf`` of delta, ``cosine`` of the two, and
         ``mutual_information`` in nats per Gaussian measurement (closed form, SPEC 4.5).
+
+    Raises:
+        ValueError: shapes that differ, or no sample.
     """
+    if x.shape != examples.shape or len(x) == 0:
+        raise ValueError(
+            "`x` and `examples` must be samples of the same shape, one or more. "
+            f"Received: x of shape {x.shape}, examples of shape {examples.shape}"
+        )
     parts = []
     for start in range(0, len(x), 2000):
         rows = slice(start, start + 2000)
-        clean, moved = tf.constant(x[rows]), tf.constant(examples[rows])
+        clean, moved = (tf.constant(a[rows], tf.float32) for a in (x, examples))
         rho = cosine(clean, moved)
         delta = moved - clean
         parts.append(

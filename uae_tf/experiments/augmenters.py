@@ -132,12 +132,14 @@ def conventional_copy(x: np.ndarray, kinds: tuple[str, ...], seed: int) -> np.nd
             "Flips and rotations need images (N, height, width, channels). "
             f"Received: x of shape {x.shape}"
         )
+    # With one seed for all, exactly the flipped samples would turn clockwise.
+    seeds = [3 * seed + i for i in range(3)]
     layers = {
-        "flip": lambda: keras.layers.RandomFlip("horizontal", seed=seed),
+        "flip": lambda: keras.layers.RandomFlip("horizontal", seed=seeds[0]),
         "rotation": lambda: keras.layers.RandomRotation(
-            15 / 360, fill_mode="constant", seed=seed
+            15 / 360, fill_mode="constant", seed=seeds[1]
         ),
-        "noise": lambda: keras.layers.GaussianNoise(0.01, seed=seed),
+        "noise": lambda: keras.layers.GaussianNoise(0.01, seed=seeds[2]),
     }
     pipeline = keras.Sequential([layers[kind]() for kind in kinds])
     size, parts = min(1000, len(x)), []

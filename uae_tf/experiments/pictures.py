@@ -14,6 +14,8 @@ from .summary import CANDIDATE
 
 _GALLERY = 8
 _TRACED = 256
+# Of MINE and of its closed form: the two that the candidate arm may have.
+_SIMILARITY = "I: mutual information (nats)"
 
 
 class Pictures:
@@ -51,7 +53,7 @@ class Pictures:
             found["gallery"] = gallery(*(self.arrays[f"gallery/{n}"] for n in names))
         trace = self._group("trace/")
         if trace:
-            found["convergence"] = convergence(trace)
+            found["convergence"] = convergence(trace, _SIMILARITY)
         changes = self._group("change/")
         if changes:
             found["histogram"] = relative_loss_change(changes)

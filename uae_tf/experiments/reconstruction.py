@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from .settings import ReconstructionSettings
 from .storage import environment, is_compatible, read_json, write_json
 
 RESULTS, REPORT = "results.json", "report.html"
+EXPERIMENT = "reconstruct"
+#: More seeds and other arms leave those that are done as they are.
+_MAY_DIFFER = ("arms", "seeds")
 
 
 def reconstruct(
@@ -52,6 +55,7 @@ def reconstruct(
     Reference:
         Hsu et al., AAAI 2022, Table 4; SPEC 4.12, 4.15, 4.19, 11.
     """
+    _check_folder(out)
     data = datasets.load(settings.dataset, settings.data_dir, settings.samples)
     experiment = _Experiment(settings, data, out, resume, console or Console())
     return experiment.run()
@@ -73,14 +77,20 @@ class _Experiment:
         self.runs: dict[str, dict[str, dict[str, Any]]] = {}
         self.tuning: dict[str, float] = {}
         self.environment = environment()
-        self._restore(resume)
         self.bench = Bench(settings, data)
+        self.is_resumed = self._restore(resume)
         self.seeds = [settings.seed + i for i in range(settings.seeds)]
         self.progress = JobProgress(len(self.seeds) * len(settings.arms), console)
-        self.pictures = Pictures(out / "figures.npz")
 
     def run(self) -> dict[str, Any]:
+        """Runs the jobs still to do; the docstring of :func:`reconstruct` holds."""
+        originals, pictures = self.out / "originals", self.out / "figures.npz"
         self.out.mkdir(parents=True, exist_ok=True)
+        if not self.is_resumed:
+            # Of a run before this one, perhaps with other settings.
+            for path in (*originals.glob("original-*.npz"), pictures):
+                path.unlink(missing_ok=True)
+        self.pictures = Pictures(pictures)
         is_complete = False
         try:
             with self.progress:
@@ -101,9 +111,11 @@ class _Experiment:
             done = self.runs.setdefault(arm, {})
             if str(seed) not in done:
                 stddev = self._stddev(run) if arm == "gaussian_tuned" else None
-                done[str(seed)] = run.run(arm, stddev)
+                numbers = run.run(arm, stddev)
+                # First: a job that is done is never run again for its pictures.
                 if seed == self.seeds[0]:
                     self.pictures.collect(run, arm)
+                done[str(seed)] = numbers
                 self._write(is_complete=False)
             self.progress.finish_job()
 
@@ -115,7 +127,7 @@ class _Experiment:
 
     def _write(self, is_complete: bool) -> dict[str, Any]:
         results = {
-            "experiment": "reconstruct",
+            "experiment": EXPERIMENT,
             "settings": self._described_settings(),
             "environment": self.environment,
             "rows": summary.rows(self.settings, self.runs),
@@ -137,10 +149,11 @@ class _Experiment:
         settings["samples"] = len(self.bench.data.x_train)
         return settings
 
-    def _restore(self, resume: bool) -> None:
+    def _restore(self, resume: bool) -> bool:
+        """Takes over what a run in the same folder has done; returns whether it did."""
         path = self.out / RESULTS
         if not path.exists():
-            return
+            return False
         saved = read_json(path)
         if not resume:
             if not saved.get("complete"):
@@ -148,14 +161,28 @@ class _Experiment:
                     f"{path} holds an unfinished run. Go on with --resume, or choose "
                     "another folder with --out."
                 )
-            return
-        # None stands for the recipe's epochs and for all samples: what it came to is
-        # what was saved.
-        ignored = [
-            n for n in ("samples", "epochs") if getattr(self.settings, n) is None
-        ]
-        asked = dataclasses.replace(self.settings, data_dir=None).to_dict()
-        del asked["data_dir"]
-        is_compatible(saved.get("settings", {}), asked, [*ignored, "arms", "seeds"])
+            return False
+        missing = {"settings", "runs", "tuning"} - set(saved)
+        if missing or saved.get("experiment") != EXPERIMENT:
+            raise ValueError(
+                f"{path} does not hold a run of `{EXPERIMENT}` to resume. Choose "
+                "another folder with --out."
+            )
+        is_compatible(saved["settings"], self._described_settings(), _MAY_DIFFER)
         self.runs = saved["runs"]
         self.tuning = saved["tuning"]
+        return True
+
+
+def _check_folder(out: Path) -> None:
+    """Refuses a folder that cannot be written to, before any training."""
+    nearest = next(p for p in (out, *out.absolute().parents) if p.exists())
+    if not nearest.is_dir():
+        raise ValueError(
+            f"`out` must be a folder. Received: {out}, but {nearest} is a file."
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"`out` must be a folder you may write to. Received: {out}, but {nearest} "
+            "is read-only for you."
+        )

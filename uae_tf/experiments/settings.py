@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from ..attacks import PRESETS
 from ..models.recipes import MODELS
 
@@ -82,16 +84,19 @@ class ReconstructionSettings:
         self._choose("norm", ("l2", "squared"))
         self._choose("target", ("self", "clean"))
         self._choose("source_model", (None, *MODELS))
-        for arm in self.arms:
-            _check(arm in ARMS + EXTRA_ARMS, "arms", arm, ARMS + EXTRA_ARMS)
-        for name in self.conventional:
-            _check(name in CONVENTIONAL, "conventional", name, CONVENTIONAL)
-        for name in ("samples", "epochs", "seeds", "steps", "copies", "rounds"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}")
-        if not self.arms:
-            raise ValueError(f"`arms` is empty. Expected some of: {', '.join(ARMS)}")
+        self._choose_some("arms", ARMS + EXTRA_ARMS)
+        self._choose_some("conventional", CONVENTIONAL)
+        for name in ("seeds", "steps", "copies", "rounds"):
+            self._count(name)
+        for name in ("samples", "epochs"):
+            if getattr(self, name) is not None:
+                self._count(name)
+        self._count("seed", minimum=0)
+        if not np.isfinite(self.similarity_weight):
+            raise ValueError(
+                "`similarity_weight` must be a finite number. "
+                f"Received: {self.similarity_weight}"
+            )
 
     @property
     def num_copies(self) -> int:
@@ -101,6 +106,23 @@ class ReconstructionSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for results.json."""
         return dataclasses.asdict(self)
+
+    def _count(self, name: str, minimum: int = 1) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, int) or value < minimum:
+            raise ValueError(
+                f"`{name}` must be a whole number, at least {minimum}. "
+                f"Received: {value!r}"
+            )
+
+    def _choose_some(self, name: str, allowed: tuple[str, ...]) -> None:
+        values = getattr(self, name)
+        if not values:
+            raise ValueError(f"`{name}` is empty. Expected some of: {allowed}")
+        for value in values:
+            _check(value in allowed, name, value, allowed)
+        if len(set(values)) < len(values):
+            raise ValueError(f"`{name}` names one twice. Received: {values}")
 
     def _choose(self, name: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, name)

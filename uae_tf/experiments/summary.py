@@ -52,16 +52,22 @@ def paper_error(settings: ReconstructionSettings, arm: str) -> float | None:
 
 
 def rows(settings: ReconstructionSettings, runs: Runs) -> list[dict[str, Any]]:
-    """One row per arm that has at least one finished seed."""
+    """One row per arm that has at least one finished seed.
+
+    A seed whose model diverged has no finite error: it counts neither in mean nor in
+    standard deviation, and the row says so under ``error`` where no other is left.
+    """
     found = []
     for arm in settings.arms:
-        entries = [e for e in runs.get(arm, {}).values() if e.get("test_error")]
+        entries = [e for e in _entries(settings, runs, arm) if e is not None]
         if not entries:
             continue
         row: dict[str, Any] = {"arm": arm}
         for name in _STATISTICS:
             values = [entry[name] for entry in entries if name in entry]
             row[name] = _statistic(values) if values else None
+        if row["test_error"]["mean"] is None:
+            row["error"] = "no finite error"
         row["updates"] = entries[0]["updates"]
         row["seconds"] = float(np.mean([entry["seconds"] for entry in entries]))
         row["paper"] = paper_error(settings, arm)
@@ -74,9 +80,11 @@ def judge(settings: ReconstructionSettings, runs: Runs) -> dict[str, Any] | None
     controls = [a for a in settings.arms if a not in (CANDIDATE, *_NO_CONTROL)]
     if CANDIDATE not in settings.arms or not controls:
         return None
-    seeds = [str(settings.seed + i) for i in range(settings.seeds)]
     values = {
-        arm: [runs.get(arm, {}).get(seed, {}).get("test_error") for seed in seeds]
+        arm: [
+            None if entry is None else _number(entry["test_error"])
+            for entry in _entries(settings, runs, arm)
+        ]
         for arm in (CANDIDATE, *controls)
     }
     return verdict(values, CANDIDATE, controls).to_dict()
@@ -109,9 +117,31 @@ def notes(settings: ReconstructionSettings, tuning: Mapping[str, float]) -> list
 
 def best_stddev(tuning: Mapping[str, float]) -> float:
     """The sigma with the lowest validation error."""
-    return float(min(tuning, key=lambda stddev: tuning[stddev]))
+    # A NaN, for a model that diverged, would win every comparison.
+    errors = {
+        stddev: np.nan_to_num(_number(e), nan=np.inf) for stddev, e in tuning.items()
+    }
+    return float(min(errors, key=lambda stddev: errors[stddev]))
 
 
-def _statistic(values: list[float]) -> dict[str, Any]:
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "std": spread, "values": values}
+def _entries(
+    settings: ReconstructionSettings, runs: Runs, arm: str
+) -> list[Mapping[str, Any] | None]:
+    """What an arm measured with each of the wanted seeds, None for one to come."""
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    return [runs.get(arm, {}).get(str(seed)) for seed in seeds]
+
+
+def _number(value: float | None) -> float:
+    """A number of results.json, which has null where there was NaN."""
+    return np.nan if value is None else float(value)
+
+
+def _statistic(values: list[float | None]) -> dict[str, Any]:
+    numbers = np.array([_number(value) for value in values])
+    finite = numbers[np.isfinite(numbers)]
+    return {
+        "mean": float(finite.mean()) if len(finite) else None,
+        "std": float(finite.std(ddof=1)) if len(finite) > 1 else None,
+        "values": numbers.tolist(),
+    }

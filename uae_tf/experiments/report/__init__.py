@@ -1,17 +1,19 @@
 """Tables, figures and the self-contained page of an experiment's results."""
 
-from .arms_table import COLUMNS, arms_table
+from .arms_table import COLUMNS, ESSENTIAL, arms_table
 from .controls_table import controls_table
 from .figures import convergence, errors_by_arm, gallery, relative_loss_change
 from .html import render_report, write_report
-from .render import to_markdown, to_rich
+from .render import fits, to_markdown, to_rich
 
 __all__ = [
     "COLUMNS",
+    "ESSENTIAL",
     "arms_table",
     "controls_table",
     "convergence",
     "errors_by_arm",
+    "fits",
     "gallery",
     "relative_loss_change",
     "render_report",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .cells import Cell, Header, TableData
@@ -113,13 +113,27 @@ COLUMNS = (
 )
 
 
-def arms_table(results: Mapping[str, Any]) -> TableData:
+#: What a terminal of 80 columns has room for.
+ESSENTIAL = (
+    "test_error",
+    "paper",
+    "train_error",
+    "success_rate",
+    "l2",
+    "updates",
+)
+
+
+def arms_table(
+    results: Mapping[str, Any], keys: Collection[str] | None = None
+) -> TableData:
     """Lay out the main table: one row per arm, one column per number that exists.
 
     Args:
         results: the experiment's results. Arms named in `settings["arms"]` that have
             no row yet, or a row without a test error, are shown as pending; a row
             with an `error` text as failed.
+        keys: of the columns to show, e.g. `ESSENTIAL`; None for all.
 
     Returns:
         The table. Columns without a number in any row are left out, but for the
@@ -129,6 +143,7 @@ def arms_table(results: Mapping[str, Any]) -> TableData:
     columns = [
         column
         for column in COLUMNS
+        if keys is None or column.key in keys
         if column.key == "test_error" or any(statistic(r.get(column.key)) for r in rows)
     ]
     found = [statistic(row.get(c.key)) for row in rows for c in columns if c.is_error]

@@ -51,6 +51,16 @@ def to_rich(table: TableData, width: int | None = None) -> Table:
     return drawn
 
 
+def fits(table: TableData, width: int) -> bool:
+    """Tell whether `to_rich` can show every column, if need be without spreads.
+
+    Args:
+        table: the table.
+        width: columns of the terminal.
+    """
+    return _width(table, _columns_with_text(table), is_short=True) <= width
+
+
 def to_markdown(table: TableData) -> str:
     """Write a table as GitHub Markdown.
 

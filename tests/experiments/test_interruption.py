@@ -1,0 +1,170 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from uae_tf.cli import app
+from uae_tf.experiments import reconstruction
+from uae_tf.experiments.reconstruction import reconstruct
+from uae_tf.experiments.seed_run import SeedRun
+from uae_tf.experiments.settings import ReconstructionSettings
+from uae_tf.experiments.storage import read_json
+
+ARMS = ("original", "gaussian_0.01", "mine_uae")
+TINY = {"samples": 64, "epochs": 1, "steps": 2, "similarity": "gaussian"}
+OPTIONS = ("--samples", "64", "--epochs", "1", "--steps", "2")
+OPTIONS += ("--similarity", "gaussian", "--arms", ",".join(ARMS))
+
+
+def settings(**changes):
+    return ReconstructionSettings(**{**TINY, "arms": ARMS, "seeds": 2, **changes})
+
+
+def errors(results):
+    return {r["arm"]: r["test_error"]["values"] for r in results["rows"]}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconstruction, "write_report", lambda *_: None)
+        return reconstruct(settings(), out)
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Presses Ctrl-C in the middle of a job, counted from 1."""
+
+    def at(job):
+        calls = []
+        original = SeedRun._errors
+
+        def run(self, *arguments):
+            # Every job measures twice: test data and training data.
+            calls.append(self)
+            if len(calls) == 2 * job:
+                raise KeyboardInterrupt
+            return original(self, *arguments)
+
+        monkeypatch.setattr(SeedRun, "_errors", run)
+
+    return at
+
+
+def test_ctrl_c_keeps_finished_jobs_and_resume_goes_on(
+    tmp_path, undisturbed, interrupt, monkeypatch
+):
+    interrupt(3)
+    command = ["reconstruct", *OPTIONS, "--seeds", "2", "--out", str(tmp_path)]
+    stopped = CliRunner().invoke(app, command)
+    assert stopped.exit_code == 130
+    assert "--resume" in stopped.stdout
+    assert "pending" in stopped.stdout
+    saved = read_json(tmp_path / "results.json")
+    assert saved["complete"] is False
+    expected = errors(undisturbed)
+    assert errors(saved) == {arm: expected[arm][:1] for arm in ARMS[:2]}
+    assert "pending" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    monkeypatch.undo()
+    trained = []
+    train = SeedRun._train
+    monkeypatch.setattr(
+        SeedRun, "_train", lambda self, *a: trained.append(a[3]) or train(self, *a)
+    )
+    resumed = CliRunner().invoke(app, [*command, "--resume"])
+    assert resumed.exit_code == 0, resumed.output
+    results = read_json(tmp_path / "results.json")
+    assert results["complete"] is True
+    assert errors(results) == expected
+    assert results["verdict"] == undisturbed["verdict"]
+    # The job that was interrupted, and all of the second seed.
+    assert trained == ["mine_uae", "original", "gaussian_0.01", "mine_uae"]
+
+
+@pytest.fixture
+def interrupted(tmp_path, interrupt, monkeypatch):
+    """A folder with the first job of a run done."""
+    interrupt(2)
+    monkeypatch.setattr(reconstruction, "write_report", lambda *_: None)
+    arms = ("original", "duplicated")
+    results = reconstruct(settings(arms=arms), tmp_path)
+    assert not results["complete"]
+    monkeypatch.undo()
+    monkeypatch.setattr(reconstruction, "write_report", lambda *_: None)
+    return tmp_path
+
+
+def test_an_unfinished_run_is_not_overwritten(interrupted):
+    with pytest.raises(ValueError, match=r"unfinished run.*--resume.*--out"):
+        reconstruct(settings(), interrupted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 2}, "epochs: saved 1, requested 2"),
+        # Unset means the recipe's: other settings too, if the run had its own.
+        ({"epochs": None}, "epochs: saved 1, requested 20"),
+        ({"samples": None}, "samples: saved 64, requested 1437"),
+        ({"model": "sparse"}, 'model: saved "dense", requested "sparse"'),
+    ],
+)
+def test_other_settings_are_refused_with_both_sides(interrupted, changes, message):
+    before = (interrupted / "results.json").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        reconstruct(settings(**changes), interrupted, resume=True)
+    assert (interrupted / "results.json").read_bytes() == before
+
+
+def test_seeds_and_arms_may_differ(interrupted, undisturbed):
+    more = settings(arms=("original", "gaussian_0.01"), seeds=2)
+    results = reconstruct(more, interrupted, resume=True)
+    expected = errors(undisturbed)
+    assert errors(results) == {arm: expected[arm] for arm in more.arms}
+    fewer = reconstruct(settings(arms=more.arms, seeds=1), interrupted, resume=True)
+    assert errors(fewer) == {arm: expected[arm][:1] for arm in more.arms}
+
+
+def test_a_new_run_takes_nothing_from_an_old_one(tmp_path, undisturbed, monkeypatch):
+    monkeypatch.setattr(reconstruction, "write_report", lambda *_: None)
+    arms = ("original", "gaussian_0.01")
+    reconstruct(settings(arms=ARMS[1:], epochs=3, seeds=1), tmp_path)
+    assert (tmp_path / "originals" / "original-dense-0.npz").exists()
+    results = reconstruct(settings(arms=arms, seeds=1), tmp_path)
+    expected = errors(undisturbed)
+    assert errors(results) == {arm: expected[arm][:1] for arm in arms}
+
+
+@pytest.mark.parametrize("content", ['{"experiment": "select"}', "{}", '{"settings":'])
+def test_a_file_of_something_else_is_refused(tmp_path, content):
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(ValueError, match=r"results\.json .*not"):
+        reconstruct(settings(), tmp_path, resume=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT between processes")
+def test_a_real_sigint(tmp_path):
+    command = [sys.executable, "-m", "uae_tf.cli", "reconstruct", "--samples", "64"]
+    command += ["--epochs", "1", "--seeds", "50", "--out", str(tmp_path)]
+    command += ["--arms", "original,duplicated"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "results.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "--resume" in output
+    saved = read_json(tmp_path / "results.json")
+    assert saved["complete"] is False
+    assert saved["rows"]
+    assert (tmp_path / "report.html").exists()
