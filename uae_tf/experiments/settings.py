@@ -43,7 +43,9 @@ class ReconstructionSettings:
         epochs: passes over the augmented data; None for the recipe's.
         seeds: number of repetitions, each with other weights and other noise.
         arms: what is compared.
-        preset: start of the attack: "default", or one of ``uae_tf.attacks.PRESETS``.
+        preset: start of the attack: "default" (that of MinMaxAttack), or one of
+            ``uae_tf.attacks.PRESETS``; "strong", as only large start noise has been
+            seen to give a gain beyond the controls (docs/RESULTS.md).
         similarity: "mine" or "gaussian" (closed form), for the arm mine_uae.
         similarity_weight: factor of the similarity term.
         norm: "l2" (paper) or "squared" (published code).
@@ -64,7 +66,7 @@ class ReconstructionSettings:
     epochs: int | None = None
     seeds: int = 3
     arms: tuple[str, ...] = ARMS
-    preset: str = "default"
+    preset: str = "strong"
     similarity: str = "mine"
     similarity_weight: float = 1.0
     norm: str = "l2"
