@@ -118,7 +118,7 @@ def reconstruct_command(
     ] = False,
     preset: Annotated[
         Preset, typer.Option(help="Start noise of the attack and its multiplier.")
-    ] = Preset.DEFAULT,
+    ] = Preset.STRONG,
     similarity: Annotated[
         SimilarityName,
         typer.Option(help="MINE, or its closed form for Gaussian views."),
