@@ -118,3 +118,10 @@ def test_configuration_round_trip(similarity):
 def test_a_similarity_without_value_says_so():
     with pytest.raises(NotImplementedError, match="Similarity must override `value`"):
         Similarity().value(None, None)
+
+
+def test_infonce_always_sees_all_pairs(dense):
+    trainer = MINE(bound="infonce").for_model(dense).trainer
+    assert trainer.pairing is all_pairs
+    with pytest.raises(ValueError, match=r'no bound of its own.*marginals="all"'):
+        MINE(bound="infonce", marginals="shuffle")

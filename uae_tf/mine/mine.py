@@ -48,7 +48,8 @@ class MINE(Similarity):
             Gaussian measurements), or "auto": convolution where the model has one
             (paper, section 3.1).
         marginals: "all" (all K x K pairs), "shifts" (a few fixed cyclic shifts),
-            "shuffle" (the published single permutation), or "auto": "all" up to K 64.
+            "shuffle" (the published single permutation), or "auto": "all" up to K 64
+            and for "infonce".
         bound: "donsker-varadhan" (paper), "nwj", "infonce" or "smile".
         critic: "collapsed", or "deep": the paper's layers one by one, for comparison on
             small inputs; about 750 times the work (SPEC 4.2).
@@ -157,7 +158,8 @@ class MINE(Similarity):
     def _pairing(self, num_pairs: int) -> tuple[Pairing, int]:
         chosen = self.marginals
         if chosen == "auto":
-            chosen = "all" if num_pairs <= _ALL_PAIRS_LIMIT else "shifts"
+            few = num_pairs <= _ALL_PAIRS_LIMIT
+            chosen = "all" if few or self.bound == "infonce" else "shifts"
         if chosen == "all":
             return all_pairs, num_pairs
         if chosen == "shifts":
@@ -171,6 +173,12 @@ class MINE(Similarity):
                     f"`{name}` must be one of {allowed}. "
                     f"Received: {name}={getattr(self, name)!r}"
                 )
+        if self.bound == "infonce" and self.marginals not in ("auto", "all"):
+            raise ValueError(
+                '`bound="infonce"` compares each pair with all others: with a few '
+                'partners it has no bound of its own. Use marginals="all" or "auto". '
+                f"Received: marginals={self.marginals!r}"
+            )
         for name, least in (
             ("inner_steps", 1),
             ("warmup_steps", 0),
