@@ -98,7 +98,7 @@ _GREY = (
         {"latent_dim": 2, "code_activation": "sigmoid"},
     ),
     Recipe(
-        *("adversarial", "modern", _adam, "mse", 50, 100, "docs/RESULTS.md", None),
+        *("adversarial", "modern", _adam, "mse", 10, 100, "docs/RESULTS.md", None),
         {"latent_dim": 2, "code_activation": "linear"},
     ),
 )
@@ -128,7 +128,7 @@ _COLOUR = (
         {"latent_dim": 256, "code_activation": "sigmoid"},
     ),
     Recipe(
-        *("adversarial", "modern", _adam, "mse", 50, 100, "as for MNIST", None),
+        *("adversarial", "modern", _adam, "mse", 10, 100, "as for MNIST", None),
         {"latent_dim": 256, "code_activation": "linear"},
     ),
 )
