@@ -19,6 +19,7 @@ app = typer.Typer(
     name="uae-tf",
     help="Unsupervised adversarial examples for Keras: attack, augment, verify.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 datasets_app = typer.Typer(help="Data sets the experiments know.", no_args_is_help=True)
@@ -195,8 +196,8 @@ def _show(results: dict, out: Path) -> None:
 
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
-        # The width of a pipe is unknown; the usual guess of 80 would cut the table.
-        console.width = max(console.width, 120)
+        # A pipe has no width; the usual guess of 80 would leave out half of the table.
+        console.width = max(console.width, 132)
     table = arms_table(results)
     if not fits(table, console.width):
         table = arms_table(results, ESSENTIAL)
