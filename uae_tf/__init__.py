@@ -17,7 +17,7 @@ from .attacks import (
 )
 from .criteria import Criterion, Reconstruction
 from .mine import MINE, GaussianMI, L2Similarity, Similarity
-from .training import AugmentedDataset, retrain
+from .training import AugmentedDataset, UAECallback, retrain
 
 __version__ = "0.1.0.dev0"
 
@@ -34,6 +34,7 @@ __all__ = [
     "PGDAttack",
     "Reconstruction",
     "Similarity",
+    "UAECallback",
     "UniformNoise",
     "attack",
     "datasets",
