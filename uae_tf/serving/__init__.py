@@ -1,1 +1,0 @@
-"""Export to a TF-Serving model repository."""
