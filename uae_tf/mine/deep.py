@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ..types import PerSample, Samples, Seeds
-from .ascent import Critic, CriticTrainer
-from .layers import first_convolution
+from .ascent import Critic
+from .convolution import ConvolutionMINE
 from .similarity import Similarity
 
 _FILTERS, _DENSE = 16, 512
@@ -81,7 +80,7 @@ def collapse(tower: Tower, height: int, width: int) -> tuple[tf.Tensor, tf.Tenso
     return columns - offset[:, :, None], offset
 
 
-class DeepMINE(Similarity):
+class DeepMINE(ConvolutionMINE):
     """MINE with the paper's uncollapsed critic, for parity on small inputs.
 
     Trained by plain gradient ascent on all of its weights. Same function class as
@@ -93,14 +92,6 @@ class DeepMINE(Similarity):
         hidden_units: H.
         seed: of the initial weights (Glorot uniform), the same for every sample.
     """
-
-    def __init__(self, trainer: CriticTrainer, hidden_units: int, seed: int) -> None:
-        self.trainer = trainer
-        self.hidden_units = hidden_units
-        self.seed = seed
-
-    def observed_layer(self, model: keras.Model) -> keras.Layer | None:
-        return first_convolution(model)
 
     def features(
         self,
@@ -142,7 +133,8 @@ class DeepMINE(Similarity):
             lambda i, state: (i + 1, self._ascend(state, features)),
             (tf.constant(0), state),
         )
-        return super().update(state, features, iteration)
+        # The plain rule, autodiff of `value`: there are no responses to reuse here.
+        return Similarity.update(self, state, features, iteration)
 
     def _ascend(self, state: DeepState, features: tf.Tensor) -> DeepState:
         weights = tf.nest.flatten(state[:3])
