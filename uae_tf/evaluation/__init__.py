@@ -1,5 +1,9 @@
 """Measures of models and of adversarial examples."""
 
-from .reconstruction import perturbation_sizes, reconstruction_errors
+from .reconstruction import (
+    measure_examples,
+    perturbation_sizes,
+    reconstruction_errors,
+)
 
-__all__ = ["perturbation_sizes", "reconstruction_errors"]
+__all__ = ["measure_examples", "perturbation_sizes", "reconstruction_errors"]

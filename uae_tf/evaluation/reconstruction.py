@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..criteria import Criterion
 from ..mine import gaussian_mutual_information
 from ..ops import cosine, l2_norm, linf_norm
 
@@ -35,6 +36,31 @@ def reconstruction_errors(
         squares = np.square(output.astype(np.float64) - part)
         errors.append(squares.reshape(len(part), -1).mean(axis=1))
     return np.concatenate(errors)
+
+
+def measure_examples(
+    criterion: Criterion, x: np.ndarray, examples: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What examples are to a model, by plain forward passes outside of any attack.
+
+    Args:
+        criterion: with the model. Rounding is forgiven: f may exceed 0 by a millionth
+            of the clean sample's loss.
+        x: ``(N, *shape)``.
+        examples: ``(N, *shape)``; one that equals its sample is no success.
+
+    Returns:
+        ``(N,)`` each: ``success`` (bool), ``relative_loss_change``, and what
+        :func:`perturbation_sizes` gives.
+    """
+    f, baseline = criterion.evaluate(x, examples)
+    # Where a failure was replaced by x, f is exactly 0.
+    moved = np.any((examples != x).reshape(len(x), -1), axis=1)
+    return {
+        "success": (f <= 1e-6 * baseline) & moved,
+        "relative_loss_change": f / np.maximum(baseline, 1e-12),
+        **perturbation_sizes(x, examples),
+    }
 
 
 def perturbation_sizes(x: np.ndarray, examples: np.ndarray) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import read_arrays, write_arrays
 from .report import convergence, errors_by_arm, gallery, relative_loss_change
 from .seed_run import SeedRun
 from .settings import ReconstructionSettings
@@ -29,8 +30,7 @@ class Pictures:
         self.path = path
         self.arrays: dict[str, np.ndarray] = {}
         if path.exists():
-            with np.load(path, allow_pickle=False) as file:
-                self.arrays = {name: file[name] for name in file.files}
+            self.arrays = read_arrays(path)
 
     def collect(self, run: SeedRun, arm: str) -> None:
         """Keeps what an arm that has just run adds to the figures."""
@@ -38,10 +38,7 @@ class Pictures:
             self.arrays[f"change/{arm}"] = run.changes[arm][:5000]
         if arm == CANDIDATE:
             self._collect_attack(run)
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **self.arrays)
-        temporary.replace(self.path)
+        write_arrays(self.path, self.arrays)
 
     def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The figures that can be drawn from what there is."""

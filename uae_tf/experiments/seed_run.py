@@ -12,9 +12,14 @@ import numpy as np
 
 from ..criteria import Reconstruction
 from ..datasets import Dataset
-from ..evaluation import perturbation_sizes, reconstruction_errors
+from ..evaluation import (
+    measure_examples,
+    perturbation_sizes,
+    reconstruction_errors,
+)
 from ..models import build, recipe
 from ..training import retrain
+from .arrays import read_arrays, write_arrays
 from .augmenters import UAE_ARMS, Augmenter, conventional_copy
 from .progress import JobProgress
 from .settings import ReconstructionSettings
@@ -129,14 +134,9 @@ class SeedRun:
         """Weights of the model trained on the data as they are, cached on disk."""
         path = self.cache / f"original-{kind}-{self.seed}.npz"
         if path.exists():
-            with np.load(path, allow_pickle=False) as file:
-                return [file[name] for name in file.files]
+            return list(read_arrays(path).values())
         weights = self._train(kind, [], self.num_updates, "original")
-        self.cache.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.savez(file, *weights)
-        temporary.replace(path)
+        write_arrays(path, {str(i): array for i, array in enumerate(weights)})
         return weights
 
     def tune(self) -> dict[str, float]:
@@ -222,22 +222,10 @@ class SeedRun:
     def _measure_copies(self, arm: str, copies: list[np.ndarray]) -> dict[str, float]:
         """An independent look at the examples, the same for noise and for attacks."""
         self.bench.judge.model.set_weights(self.original(self.settings.model))
-        sums: dict[str, list[float]] = {}
-        for index, copy in enumerate(copies):
-            f, baseline = self.bench.judge.evaluate(self.x, copy)
-            change = f / np.maximum(baseline, 1e-12)
-            # A failure was replaced by x: f is exactly 0 there, and no success.
-            moved = np.any((copy != self.x).reshape(len(copy), -1), axis=1)
-            if index == 0:
-                self.changes[arm] = change
-            numbers = {
-                "success_rate": np.mean((f <= 1e-6 * baseline) & moved),
-                "relative_loss_change": np.mean(change),
-                **{k: np.mean(v) for k, v in perturbation_sizes(self.x, copy).items()},
-            }
-            for name, value in numbers.items():
-                sums.setdefault(name, []).append(float(value))
-        return {name: float(np.mean(values)) for name, values in sums.items()}
+        found = [measure_examples(self.bench.judge, self.x, copy) for copy in copies]
+        self.changes[arm] = found[0]["relative_loss_change"]
+        means = {n: float(np.mean([part[n] for part in found])) for n in found[0]}
+        return {"success_rate": means.pop("success"), **means}
 
     def _train(
         self,

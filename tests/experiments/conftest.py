@@ -1,0 +1,43 @@
+import keras
+import pytest
+
+from uae_tf.experiments import reconstruction, seed_run
+from uae_tf.experiments.pictures import Pictures
+from uae_tf.experiments.reconstruction import reconstruct
+from uae_tf.experiments.settings import ReconstructionSettings
+from uae_tf.training.retrain import Retrained
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory):
+    """All arms and two seeds, tiny: results as returned, and their folder."""
+    out = tmp_path_factory.mktemp("reconstruct") / "run"
+    settings = ReconstructionSettings(samples=64, epochs=1, steps=2, seeds=2)
+    return reconstruct(settings, out), out
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Leaves out page and figures, which cost more than all else that is tiny."""
+    monkeypatch.setattr(reconstruction, "write_report", lambda *_: None)
+    monkeypatch.setattr(Pictures, "figures", lambda *_: {})
+
+
+@pytest.fixture
+def instant_training(monkeypatch, no_report):
+    """Weights that depend on what training depends on, without the training.
+
+    Gives the list of its calls: the inputs, and the other arguments by name.
+    """
+    calls = []
+
+    def retrain(factory, x, **arguments):
+        calls.append({"x": x, **arguments})
+        keras.utils.set_random_seed(arguments["seed"])
+        model = factory()
+        change = 0.01 * (x.mean() + arguments["updates"])
+        model.set_weights([w + change for w in model.get_weights()])
+        return Retrained(model, {}, arguments["updates"])
+
+    monkeypatch.setattr(seed_run, "retrain", retrain)
+    return calls

@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from uae_tf import datasets
+from uae_tf.criteria import Reconstruction
+from uae_tf.evaluation import perturbation_sizes
+from uae_tf.experiments import seed_run
+from uae_tf.experiments.augmenters import Augmenter, conventional_copy
+from uae_tf.experiments.seed_run import Bench, SeedRun
+from uae_tf.experiments.settings import ReconstructionSettings
+from uae_tf.models import build
+from uae_tf.ops import per_sample_seeds
+
+
+class Silence:
+    """In the place of the progress bars."""
+
+    def start(self, description):
+        pass
+
+    def update(self, done, total):
+        pass
+
+
+def make_run(tmp_path, **settings):
+    settings = {"samples": 40, "epochs": 1, "steps": 2, **settings}
+    settings = ReconstructionSettings(similarity="gaussian", **settings)
+    # Whoever looks at the test split finds out.
+    data = datasets.load("digits", samples=settings.samples)
+    data.x_test[:] = np.nan
+    return SeedRun(Bench(settings, data), 0, tmp_path, Silence())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("originals"))
+
+
+@pytest.fixture(scope="module")
+def examples(run):
+    return run.copies("mine_uae")[0]
+
+
+def augment(run, arm, **arguments):
+    return run.bench.augmenter(arm, run.x, draw=0, **arguments)
+
+
+def test_examples_are_judged_by_the_weights_of_the_stored_original(run, examples):
+    measured = run._measure_copies("mine_uae", [examples])
+    model = build("dense", (8, 8, 1), "modern")
+    with np.load(run.cache / "original-dense-0.npz") as file:
+        model.set_weights([file[name] for name in file.files])
+    f, baseline = Reconstruction(model).evaluate(run.x, examples)
+    moved = np.any(examples != run.x, axis=(1, 2, 3))
+    assert 0.0 < measured["success_rate"] < 1.0
+    assert measured["success_rate"] == np.mean((f <= 1e-6 * baseline) & moved)
+    change = np.mean(f / baseline)
+    assert measured["relative_loss_change"] == pytest.approx(change, rel=1e-5)
+    np.testing.assert_allclose(run.changes["mine_uae"], f / baseline, rtol=1e-5)
+    delta = (examples - run.x).reshape(40, -1)
+    l2 = np.linalg.norm(delta, axis=1).mean()
+    assert measured["l2"] == pytest.approx(l2, rel=1e-5)
+
+
+def test_failures_are_replaced_by_their_samples(run, examples):
+    run.bench.augmenter.model.set_weights(run.original("dense"))
+    result = augment(run, "mine_uae")
+    np.testing.assert_array_equal(result.augmented(run.x), examples)
+    assert 0.0 < result.success_rate < 1.0
+
+
+def test_matched_noise_is_as_large_as_the_uae_of_each_sample(run, examples):
+    (noisy,) = run._arm_copies("matched_noise", None)
+    wanted = perturbation_sizes(run.x, examples)["l2"]
+    found = perturbation_sizes(run.x, noisy)["l2"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-6)
+    assert wanted.min() == 0.0 < wanted.max()
+    moved = wanted > 0.0
+    assert np.any(noisy != examples, axis=(1, 2, 3))[moved].all()
+
+
+@pytest.mark.parametrize("preset", ["default", "published", "strong", "paper"])
+def test_start_noise_is_where_the_attack_starts(run, preset):
+    settings = ReconstructionSettings(preset=preset)
+    augmenter = Augmenter(run.bench.augmenter.model, settings)
+    noisy = augmenter("start_noise", run.x, draw=3).examples
+    ids = np.arange(40) + 3 * 40
+    attack = augmenter._minmax(None)
+    seeds = per_sample_seeds(attack.seed, tf.constant(ids))
+    start = attack.start_noise(tf.constant(run.x), seeds)
+    # Without start noise, the smallest noise that is one stands in.
+    tolerance = 2e-6 if preset == "paper" else 1e-6
+    np.testing.assert_allclose(noisy, run.x + start, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("arm", "stddev"), [("gaussian_0.01", 0.01), ("gaussian_0.001", 0.001)]
+)
+def test_gaussian_noise_has_the_size_in_its_name(run, arm, stddev):
+    noise = augment(run, arm).examples - run.x
+    inside = (run.x > 0.1) & (run.x < 0.9)
+    assert np.std(noise[inside]) == pytest.approx(stddev, rel=0.1)
+
+
+def test_other_draws_give_other_noise(run):
+    one, other = (
+        run.bench.augmenter("gaussian_0.01", run.x, draw).examples for draw in (0, 1)
+    )
+    assert np.any(one != other, axis=(1, 2, 3)).all()
+
+
+def test_an_arm_without_examples_is_refused(run):
+    with pytest.raises(ValueError, match="'duplicated' adds no examples"):
+        augment(run, "duplicated")
+
+
+def test_sigma_is_chosen_on_held_out_training_samples(tmp_path, monkeypatch):
+    run = make_run(tmp_path)
+    judged, fitted = [], []
+
+    def train(kind, copies, updates, label, x=None):
+        fitted.append((x, copies, updates))
+        return run.bench.judge.model.get_weights()
+
+    def errors(model, x):
+        judged.append(x)
+        return np.arange(len(x), dtype=float)
+
+    monkeypatch.setattr(run, "_train", train)
+    monkeypatch.setattr(seed_run, "reconstruction_errors", errors)
+    monkeypatch.setattr(seed_run, "STDDEVS", (0.1, 0.3))
+    assert run.tune() == {"0.1": 1.5, "0.3": 1.5}
+    assert len(judged) == len(fitted) == 2
+    for held_out, (x, (copy,), updates) in zip(judged, fitted, strict=True):
+        both = np.concatenate([x, held_out]).reshape(40, -1)
+        original = run.x.reshape(40, -1)
+        assert sorted(map(tuple, both)) == sorted(map(tuple, original))
+        assert len(held_out) == 4
+        # The copies are of the fitted samples alone.
+        assert copy.shape == x.shape
+        assert updates == 1
+
+
+def test_a_diverged_original_leaves_every_sample_as_it_is(tmp_path, monkeypatch):
+    run = make_run(tmp_path)
+    weights = [np.full_like(w, np.nan) for w in run.bench.judge.model.get_weights()]
+    monkeypatch.setattr(run, "_train", lambda *_: weights)
+    with pytest.warns(UserWarning, match="NaN or infinite numbers for every"):
+        numbers = run.run("mine_uae")
+    assert numbers["success_rate"] == 0.0
+    assert numbers["l2"] == 0.0
+
+
+IMAGES = np.random.default_rng(0).uniform(size=(50, 9, 9, 1)).astype("float32")
+
+
+def test_flips_mirror_half_of_the_images():
+    copy = conventional_copy(IMAGES, ("flip",), seed=1)
+    mirrored = np.all(copy == IMAGES[:, :, ::-1], axis=(1, 2, 3))
+    same = np.all(copy == IMAGES, axis=(1, 2, 3))
+    assert np.all(mirrored != same)
+    assert 10 < mirrored.sum() < 40
+
+
+def test_rotations_do_not_follow_from_flips():
+    # A bar above the centre: its centre of mass tells the way it turned.
+    bars = np.zeros((60, 15, 15, 1), "float32")
+    bars[:, :4, 7] = 1.0
+    bars[:, -2, 1] = 1.0
+    copy = conventional_copy(bars, ("flip", "rotation"), seed=1)
+    is_flipped = copy[:, -5:, -5:].sum(axis=(1, 2, 3)) > 0.5
+    top = copy[:, :5, :, 0]
+    to_the_right = (top * (np.arange(15) - 7)).sum(axis=(1, 2)) > 0.0
+    agreement = np.mean(is_flipped == to_the_right)
+    assert 0.2 < agreement < 0.8
+
+
+def test_conventional_copies_repeat_and_stay_in_the_box():
+    kinds = ("flip", "rotation", "noise")
+    copy = conventional_copy(IMAGES, kinds, seed=4)
+    np.testing.assert_array_equal(copy, conventional_copy(IMAGES, kinds, seed=4))
+    assert np.any(copy != conventional_copy(IMAGES, kinds, seed=5))
+    assert copy.shape == IMAGES.shape
+    assert copy.dtype == np.float32
+    assert 0.0 <= copy.min() < copy.max() <= 1.0
+
+
+def test_vectors_cannot_be_flipped():
+    with pytest.raises(ValueError, match=r"need images .*\(50, 81\)"):
+        conventional_copy(IMAGES.reshape(50, 81), ("flip",), seed=0)
