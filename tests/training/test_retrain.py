@@ -52,8 +52,7 @@ def counting():
     return model
 
 
-@pytest.mark.parametrize("updates", [1, 7, 60, 101])
-@pytest.mark.parametrize("rows", [50, 100])
+@pytest.mark.parametrize(("updates", "rows"), [(1, 50), (7, 100), (60, 50), (101, 100)])
 def test_makes_the_updates_it_was_asked_for(updates, rows):
     x = np.concatenate([X] * (rows // 50))
     trained = retrain(autoencoder, x, updates=updates, batch_size=16)
@@ -61,7 +60,7 @@ def test_makes_the_updates_it_was_asked_for(updates, rows):
     assert int(trained.model.optimizer.iterations) == updates
 
 
-@pytest.mark.parametrize("steps_per_epoch", [1, 4, 29, 60, 1000])
+@pytest.mark.parametrize("steps_per_epoch", [1, 29, 60])
 def test_any_division_into_epochs(steps_per_epoch):
     trained = retrain(
         autoencoder, X, updates=59, batch_size=16, steps_per_epoch=steps_per_epoch

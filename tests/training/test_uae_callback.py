@@ -1,5 +1,4 @@
 import importlib.util
-import itertools
 import math
 import warnings
 
@@ -272,7 +271,7 @@ def test_steps_per_execution_and_mixed_precision(
     assert attack.num_traces == 1
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[:4])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
 def test_any_order_of_callbacks(
     conv_autoencoder, short_attack, images, tmp_path, order
 ):
