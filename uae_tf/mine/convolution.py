@@ -90,14 +90,18 @@ class ConvolutionMINE(Similarity):
     def update(
         self, state: ConvolutionState, features: tf.Tensor, iteration: tf.Tensor
     ) -> tuple[ConvolutionState, PerSample, tf.Tensor]:
-        maps = features * state.scale
-        critic = state.critic._replace(b=tf.matmul(state.b_weights, maps))
-        gram = tf.matmul(maps, maps, transpose_a=True)
+        # The scale goes onto K x K and K x H numbers: the maps themselves are large,
+        # and a scaled copy of them would cost as much as a product.
+        scale = state.scale
+        critic = state.critic._replace(b=tf.matmul(state.b_weights, features) * scale)
+        gram = tf.matmul(features, features, transpose_a=True) * tf.square(scale)
         ascent = self.trainer(critic, state.gram_x, gram, iteration)
-        b_weights = state.b_weights + tf.matmul(ascent.b_step, maps, transpose_b=True)
-        gradient = tf.matmul(b_weights, ascent.b_gradient, transpose_a=True)
-        state = ConvolutionState(ascent.critic, b_weights, state.gram_x, state.scale)
-        return state, ascent.value, gradient * state.scale
+        b_weights = state.b_weights + tf.matmul(
+            ascent.b_step * scale, features, transpose_b=True
+        )
+        gradient = tf.matmul(b_weights, ascent.b_gradient * scale, transpose_a=True)
+        state = ConvolutionState(ascent.critic, b_weights, state.gram_x, scale)
+        return state, ascent.value, gradient
 
     def value(self, state: ConvolutionState, features: tf.Tensor) -> PerSample:
         responses = tf.matmul(state.b_weights, features * state.scale)
