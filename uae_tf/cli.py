@@ -155,7 +155,7 @@ def reconstruct_command(
     retrains from scratch with them and with every control for the same number of
     updates, and says whether they help. Writes results.json, report.html and figures.
 
-    With no option it runs on scikit-learn's digits, in under two minutes. For a quick
+    With no option it runs on scikit-learn's digits, in about two minutes. For a quick
     look at MNIST: uae-tf reconstruct --dataset mnist --samples 2000 --epochs 20
     """
     settings = ReconstructionSettings(
