@@ -11,9 +11,9 @@ from uae_tf.mine.pairing import all_pairs, cyclic_shifts, permutation
 BATCH, PAIRS, HIDDEN, DIM_U, DIM_V, STEPS, RATE = 3, 6, 4, 5, 7, 9, 0.05
 
 PAIRINGS = {
-    "all": (all_pairs, PAIRS),
-    "shifts": (cyclic_shifts, 3),
-    "shuffle": (permutation(PAIRS, STEPS, seed=0), 2),
+    "all": all_pairs,
+    "shifts": cyclic_shifts,
+    "shuffle": permutation(PAIRS, STEPS, seed=0),
 }
 
 
@@ -41,10 +41,9 @@ def ascend(weights, critic_of, bound, pairing, num_steps):
 
 
 def trainer_for(bound, pairing, **settings):
-    make, partners = PAIRINGS[pairing]
     defaults = {"num_steps": STEPS, "warmup_steps": 4, "jit_compile": False}
     settings = {**defaults, "learning_rate": RATE, **settings}
-    return CriticTrainer(BOUNDS[bound], make, partners, **settings)
+    return CriticTrainer(BOUNDS[bound], PAIRINGS[pairing], **settings)
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
@@ -87,8 +86,21 @@ def test_compiled_chunks_equal_one_plain_pass(
 
 def test_warm_up_comes_before_the_first_iterate_only():
     trainer = trainer_for("nwj", "all")
-    steps = [int(trainer.steps_at(tf.constant(t))) for t in range(3)]
-    assert steps == [STEPS + 4, STEPS, STEPS]
+    rounds = [int(trainer.rounds_at(tf.constant(t))) for t in range(3)]
+    assert rounds == [2, 1, 1]
+
+
+def test_rounds_follow_each_other(weights, explicit_critic, views):
+    critic = explicit_critic(weights(BATCH, HIDDEN, DIM_U, DIM_V), *views)
+    grams = gram(views[0]), gram(views[1])
+    once = trainer_for("nwj", "shifts", num_steps=2 * STEPS)
+    expected = once(critic, *grams, tf.constant(1))
+    twice = trainer_for("nwj", "shifts", warmup_steps=STEPS)
+    received = twice(critic, *grams, tf.constant(0))
+    for one, other in zip(
+        tf.nest.flatten(received), tf.nest.flatten(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_training_raises_the_bound(weights, explicit_critic, views):

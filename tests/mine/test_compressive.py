@@ -16,7 +16,7 @@ BATCH, PAIRS, DIMENSION, HIDDEN, STEPS, RATE = 3, 6, 8, 4, 5, 0.1
 
 
 def make(pairs=PAIRS, dimension=DIMENSION):
-    trainer = CriticTrainer(donsker_varadhan, cyclic_shifts, 3, STEPS, 2, RATE, False)
+    trainer = CriticTrainer(donsker_varadhan, cyclic_shifts, STEPS, STEPS, RATE, False)
     return CompressiveMINE(trainer, HIDDEN, pairs, dimension, seed=3)
 
 
@@ -55,7 +55,7 @@ def test_updates_equal_explicit_gradient_ascent(explicit_critic):
     for t, rho in enumerate(([0.99, 0.5, -0.3], [0.9, 0.2, 0.0])):
         rho = tf.constant(rho)
         state, value, gradient = estimator.update(state, rho, tf.constant(t))
-        for _ in range(STEPS + (2 if t == 0 else 0)):
+        for _ in range(2 * STEPS if t == 0 else STEPS):
             with tf.GradientTape() as tape:
                 tape.watch(weights)
                 bound = value_of(weights, rho)

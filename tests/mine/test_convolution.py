@@ -16,7 +16,7 @@ SEEDS = tf.zeros((BATCH, 2), tf.int32)
 
 @pytest.fixture
 def trainer():
-    return CriticTrainer(donsker_varadhan, all_pairs, PAIRS, STEPS, 2, RATE, False)
+    return CriticTrainer(donsker_varadhan, all_pairs, STEPS, STEPS, RATE, False)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_updates_equal_explicit_gradient_ascent(estimator, explicit_critic, maps
     for t, features in enumerate(iterates):
         state, value, gradient = estimator.update(state, features, tf.constant(t))
         v = tf.linalg.matrix_transpose(features) / norms[:, None, None]
-        for _ in range(STEPS + (2 if t == 0 else 0)):
+        for _ in range(2 * STEPS if t == 0 else STEPS):
             with tf.GradientTape() as tape:
                 tape.watch(weights)
                 bound = value_of(weights, v)

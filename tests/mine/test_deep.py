@@ -15,7 +15,7 @@ SEEDS = tf.zeros((BATCH, 2), tf.int32)
 
 @pytest.fixture
 def estimator():
-    trainer = CriticTrainer(donsker_varadhan, all_pairs, PAIRS, 3, 0, 0.05, False)
+    trainer = CriticTrainer(donsker_varadhan, all_pairs, 3, 0, 0.05, False)
     return DeepMINE(trainer, HIDDEN, seed=1)
 
 

@@ -44,7 +44,6 @@ def test_marginals_follow_the_number_of_pairs():
         return estimator.trainer
 
     assert trainer(64).pairing is all_pairs
-    assert trainer(64).num_partners == 64
     assert trainer(65).pairing is cyclic_shifts
     assert trainer(8, "shifts").pairing is cyclic_shifts
     assert trainer(65, "all").pairing is all_pairs

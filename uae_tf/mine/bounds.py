@@ -24,9 +24,7 @@ def donsker_varadhan(scores: Scores) -> PerSample:
     Reference:
         Belghazi et al., MINE, ICML 2018, eq. 5; SPEC 2.1.3, 4.4.
     """
-    return tf.reduce_mean(scores.joint, axis=1) - log_mean_exp(
-        _marginal(scores), [1, 2]
-    )
+    return tf.reduce_mean(scores.joint, scores.axis) - _log_mean_marginal(scores)
 
 
 def nwj(scores: Scores) -> PerSample:
@@ -40,8 +38,8 @@ def nwj(scores: Scores) -> PerSample:
     """
     # exp(log-mean-exp) rather than mean(exp): the same number, and the exponent is
     # clipped once, for the whole sample, before it can overflow.
-    exponent = tf.minimum(log_mean_exp(_marginal(scores), [1, 2]) - 1.0, 30.0)
-    return tf.reduce_mean(scores.joint, axis=1) - tf.exp(exponent)
+    exponent = tf.minimum(_log_mean_marginal(scores) - 1.0, 30.0)
+    return tf.reduce_mean(scores.joint, scores.axis) - tf.exp(exponent)
 
 
 def infonce(scores: Scores) -> PerSample:
@@ -53,7 +51,8 @@ def infonce(scores: Scores) -> PerSample:
     Reference:
         van den Oord et al. 2018; SPEC 8.2.
     """
-    return tf.reduce_mean(scores.joint - log_mean_exp(_marginal(scores), 1), axis=1)
+    partners = log_mean_exp(scores.marginal + scores.log_weights, scores.axis)
+    return tf.reduce_mean(scores.joint - partners, scores.axis)
 
 
 def smile(scores: Scores, clip: float = 5.0) -> PerSample:
@@ -71,13 +70,18 @@ def smile(scores: Scores, clip: float = 5.0) -> PerSample:
     value = donsker_varadhan(scores._replace(marginal=clipped))
     weighted = tf.exp(scores.log_weights) * tf.nn.softplus(scores.marginal)
     jensen_shannon = -tf.reduce_mean(
-        tf.nn.softplus(-scores.joint), axis=1
-    ) - tf.reduce_mean(weighted, axis=[1, 2])
+        tf.nn.softplus(-scores.joint), scores.axis
+    ) - tf.reduce_mean(weighted, _marginal_axes(scores))
     return jensen_shannon + tf.stop_gradient(value - jensen_shannon)
 
 
-def _marginal(scores: Scores) -> tf.Tensor:
-    return scores.marginal + scores.log_weights
+def _log_mean_marginal(scores: Scores) -> PerSample:
+    weighted = scores.marginal + scores.log_weights
+    return log_mean_exp(weighted, _marginal_axes(scores))
+
+
+def _marginal_axes(scores: Scores) -> list[int]:
+    return [scores.axis, scores.axis + 1]
 
 
 BOUNDS: dict[str, Bound] = {

@@ -122,12 +122,12 @@ class DeepMINE(ConvolutionMINE):
             output=state.output,
             bias=tf.zeros_like(state.output),
         )
-        return self.trainer.bound(self.trainer.pairing(*critic, tf.constant(0)))
+        return self.trainer.bound(self.trainer.pairing(*critic))
 
     def update(
         self, state: DeepState, features: tf.Tensor, iteration: tf.Tensor
     ) -> tuple[DeepState, PerSample, tf.Tensor]:
-        num_steps = self.trainer.steps_at(iteration)
+        num_steps = self.trainer.num_steps * self.trainer.rounds_at(iteration)
         _, state = tf.while_loop(
             lambda i, _: i < num_steps,
             lambda i, state: (i + 1, self._ascend(state, features)),

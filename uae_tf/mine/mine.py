@@ -12,7 +12,7 @@ from .compressive import CompressiveMINE
 from .convolution import ConvolutionMINE
 from .deep import DeepMINE
 from .layers import first_convolution
-from .pairing import SHIFTS, Pairing, all_pairs, cyclic_shifts, permutation
+from .pairing import Pairing, all_pairs, cyclic_shifts, permutation
 from .similarity import Similarity
 
 #: Up to this many pairs all K x K scores are cheaper than what they save in variance.
@@ -142,11 +142,9 @@ class MINE(Similarity):
         )
 
     def _trainer(self, num_pairs: int, default_rate: float) -> CriticTrainer:
-        pairing, num_partners = self._pairing(num_pairs)
         return CriticTrainer(
             bound=BOUNDS[self.bound],
-            pairing=pairing,
-            num_partners=num_partners,
+            pairing=self._pairing(num_pairs),
             num_steps=self.inner_steps,
             warmup_steps=self.warmup_steps,
             learning_rate=(
@@ -155,16 +153,16 @@ class MINE(Similarity):
             jit_compile=self.jit_compile,
         )
 
-    def _pairing(self, num_pairs: int) -> tuple[Pairing, int]:
+    def _pairing(self, num_pairs: int) -> Pairing:
         chosen = self.marginals
         if chosen == "auto":
             few = num_pairs <= _ALL_PAIRS_LIMIT
             chosen = "all" if few or self.bound == "infonce" else "shifts"
         if chosen == "all":
-            return all_pairs, num_pairs
+            return all_pairs
         if chosen == "shifts":
-            return cyclic_shifts, 1 + len(SHIFTS)
-        return permutation(num_pairs, self.inner_steps, self.seed), 2
+            return cyclic_shifts
+        return permutation(num_pairs, self.inner_steps, self.seed)
 
     def _check(self) -> None:
         for name, allowed in _CHOICES.items():

@@ -1,5 +1,6 @@
-"""Pure tensor maths: projections, reductions, per-sample randomness, padding."""
+"""Pure tensor maths: projections, reductions, per-sample randomness, layout."""
 
+from .layout import samples_first, samples_last
 from .padding import pad_to
 from .projections import project_box_and_ball, project_l2_ball
 from .randomness import (
@@ -34,5 +35,7 @@ __all__ = [
     "per_sample_uniform",
     "project_box_and_ball",
     "project_l2_ball",
+    "samples_first",
+    "samples_last",
     "squared_norm",
 ]
