@@ -1,144 +1,22 @@
-"""Write and read an experiment's results so that no interruption can spoil them."""
+"""What experiments keep on disk, and whether a run may go on from it."""
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import json
-import math
-import os
-import platform
-import shlex
-import sys
-import uuid
 from collections.abc import Collection, Mapping
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-import numpy as np
+from ..environment import environment
+from ..files import read_json, to_plain, write_atomic, write_json
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "uae-tf")
-
-
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write a file so that readers see the old content or the new, never a half.
-
-    The bytes go to a hidden temporary file in the same folder, are forced to disk and
-    renamed. An exception removes the temporary file; a killed process can leave it
-    behind (`.NAME.*.tmp`), which does no harm.
-
-    Args:
-        path: the file; its folder is made if missing.
-        data: the whole content.
-
-    Returns:
-        The path.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-    return path
-
-
-def write_json(path: str | os.PathLike[str], results: Mapping[str, Any]) -> Path:
-    """Write results as strict JSON, atomically.
-
-    Args:
-        path: the file, e.g. `runs/digits/results.json`.
-        results: nested mappings, sequences, text, numbers, None; also numpy scalars,
-            arrays and whatever turns into one (lists), paths and dates (text). NaN and
-            infinity, which JSON does not have, become null.
-
-    Returns:
-        The path.
-
-    Raises:
-        TypeError: something else, or a key that is neither text nor a whole number;
-            the message says where. Nothing is written then.
-
-    Example:
-        >>> import numpy as np, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = write_json(
-        ...         folder + "/results.json", {"mean": np.float32(0.5), "std": np.nan}
-        ...     )
-        ...     read_json(path)
-        {'mean': 0.5, 'std': None}
-    """
-    text = json.dumps(to_plain(results), indent=2, allow_nan=False, ensure_ascii=False)
-    return write_atomic(path, (text + "\n").encode())
-
-
-def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what `write_json` wrote.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The results, with null as None.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not JSON, or holds something else than an object.
-    """
-    path = Path(path)
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is not a results file ({error}); move it away to start afresh."
-        ) from error
-    if not isinstance(results, dict):
-        raise ValueError(
-            f"{path} must hold a JSON object with the results, "
-            f"got a {type(results).__name__}; move it away to start afresh."
-        )
-    return results
-
-
-def to_plain(value: Any, where: str = "results") -> Any:
-    """Turn numpy and its kin into what JSON has; see `write_json` for the rules.
-
-    Args:
-        value: the value, nested at will.
-        where: its name, for the error.
-
-    Returns:
-        The same in dict, list, str, int, float, bool and None.
-
-    Raises:
-        TypeError: a value or key of a kind that JSON cannot hold.
-    """
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {_key(k, where): to_plain(v, f"{where}.{k}") for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if hasattr(value, "__array__"):
-        return _plain_array(np.asarray(value), where)
-    raise TypeError(
-        f"{where} is a {type(value).__name__}, which JSON cannot hold: expected "
-        "numbers, text, None, arrays, or mappings and sequences of these."
-    )
+__all__ = [
+    "environment",
+    "is_compatible",
+    "read_json",
+    "to_plain",
+    "write_atomic",
+    "write_json",
+]
 
 
 def is_compatible(
@@ -187,51 +65,6 @@ def is_compatible(
     return True
 
 
-def environment() -> dict[str, Any]:
-    """Describe the machine and the software a result was made with.
-
-    Returns:
-        python, platform, cpu (model), cpu_count (usable cores), accelerators (names;
-        only asked for once TensorFlow is loaded), versions of tensorflow, keras,
-        numpy and uae_tf (None if not installed), date (UTC, ISO 8601) and command
-        (the command line, the program without its folder).
-    """
-    usable = getattr(os, "sched_getaffinity", None)
-    program = Path(sys.argv[0]).name if sys.argv else ""
-    now = datetime.datetime.now(datetime.UTC)
-    versions = {name.replace("-", "_"): _version(name) for name in _PACKAGES}
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpu": _cpu_model(),
-        "cpu_count": len(usable(0)) if usable else os.cpu_count(),
-        "accelerators": _accelerators(),
-        **versions,
-        "date": now.isoformat(timespec="seconds"),
-        "command": shlex.join([program, *sys.argv[1:]]),
-    }
-
-
-def _key(key: Any, where: str) -> str:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, int | np.integer) and not isinstance(key, bool):
-        return str(int(key))
-    raise TypeError(
-        f"{where} has the key {key!r}: expected text or a whole number as key."
-    )
-
-
-def _plain_array(array: np.ndarray, where: str) -> Any:
-    if array.dtype.kind not in "biufUO":
-        raise TypeError(
-            f"{where} is an array of {array.dtype}: expected numbers or text."
-        )
-    if array.dtype.kind == "O" and array.ndim == 0:
-        raise TypeError(f"{where} holds an object that JSON cannot hold.")
-    return to_plain(array.tolist(), where)
-
-
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     """Turn nested mappings into one level with dotted names."""
     if not isinstance(value, dict) or not value:
@@ -244,37 +77,3 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def _shown(side: Mapping[str, Any], name: str) -> str:
     return json.dumps(side[name]) if name in side else "nothing"
-
-
-def _version(package: str) -> str | None:
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return metadata.version(package)
-    return None
-
-
-def _cpu_model() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _accelerators() -> list[str]:
-    """Name the accelerators, without loading TensorFlow for it."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None:
-        return []
-    devices = tensorflow.config.list_physical_devices("GPU")
-    details = tensorflow.config.experimental.get_device_details
-    return [details(device).get("device_name", device.name) for device in devices]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
