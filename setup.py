@@ -4,7 +4,9 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-TEST = ["pytest>=8", "hypothesis>=6", "pytest-timeout>=2.3"]
+# tensorflow-serving-api comes in step with TensorFlow: pip finds the two that fit.
+SERVING = ["grpcio>=1.60", "tensorflow-serving-api>=2.18"]
+TEST = ["pytest>=8", "hypothesis>=6", "pytest-timeout>=2.3", *SERVING]
 
 setup(
     name="uae-tf",
@@ -32,6 +34,7 @@ setup(
     ],
     extras_require={
         "test": TEST,
+        "serving": SERVING,
         "dev": [
             *TEST,
             "ruff>=0.9",

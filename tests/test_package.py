@@ -9,6 +9,7 @@ import uae_tf
 
 REPOSITORY = Path(__file__).parents[1]
 HEAVY = {"tensorflow_datasets", "sklearn", "matplotlib", "jinja2", "scipy.stats"}
+HEAVY |= {"grpc", "tensorflow_serving"}
 
 
 def test_importing_leaves_out_what_only_some_commands_need():

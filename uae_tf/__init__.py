@@ -17,6 +17,7 @@ from .attacks import (
 )
 from .criteria import Criterion, Reconstruction
 from .mine import MINE, GaussianMI, L2Similarity, Similarity
+from .serving import export
 from .training import AugmentedDataset, UAECallback, retrain
 
 __version__ = "0.1.0.dev0"
@@ -38,6 +39,7 @@ __all__ = [
     "UniformNoise",
     "attack",
     "datasets",
+    "export",
     "models",
     "retrain",
 ]

@@ -84,3 +84,9 @@ def test_expand_and_flatten(x):
     values = tf.constant([1.0, 2.0, 3.0])
     assert ops.expand_like(values, tf.constant(x)).shape == (3, 1, 1, 1)
     np.testing.assert_array_equal(ops.flatten_samples(tf.constant(x)), x.reshape(3, -1))
+
+
+def test_samples_of_unknown_size_are_flattened_too():
+    specs = [tf.TensorSpec((None, None, 3))]
+    flatten = tf.function(ops.flatten_samples, input_signature=specs)
+    assert flatten(tf.zeros((2, 4, 3))).shape == (2, 12)

@@ -177,6 +177,35 @@ class Attack:
             trace={k: v[:, rows].numpy() for k, v in outcome.trace.items()} or None,
         )
 
+    def best_of_restarts(
+        self, x: Samples, y: tf.Tensor | None, seeds: Seeds
+    ) -> Outcome:
+        """The whole attack on one batch, as tensors, for a graph of one's own.
+
+        What a call does between checks and result: with the seeds of
+        ``per_sample_seeds(seed, sample_ids)`` it finds the same examples. Nothing is
+        checked, and the batch may be of unknown size.
+
+        Args:
+            x: ``(batch, *shape)`` float32 within the bounds.
+            y: ``(batch,)`` labels, or None.
+            seeds: ``(batch, 2)`` int32, one per sample.
+        """
+
+        def again(restart: tf.Tensor, best: Any) -> tuple[tf.Tensor, Any]:
+            shift = tf.stack([restart * _RESTART_STRIDE, 0])
+            return restart + 1, self._better(best, self._run(x, y, seeds + shift))
+
+        best = self._run(x, y, seeds)
+        if self.restarts > 1:
+            _, best = tf.while_loop(
+                lambda restart, _: restart < self.restarts,
+                again,
+                (tf.constant(1), best),
+                parallel_iterations=1,
+            )
+        return best[0]
+
     def _attack_batch(
         self,
         x: tf.Tensor,
@@ -187,6 +216,11 @@ class Attack:
     ) -> tuple[Outcome, dict[str, tf.Tensor]]:
         self.num_traces += 1  # Runs when traced, not when called.
         seeds = per_sample_seeds(tf.bitcast(seed, tf.int32)[0], sample_ids)
+        return self._run(x, y, seeds, trace)
+
+    def _run(
+        self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool = False
+    ) -> tuple[Outcome, dict[str, tf.Tensor]]:
         outcome = self.perturb(x, y, seeds, trace)
         # x + (bound - x) can miss the bound by a rounding; a second attack on the
         # examples would refuse them.

@@ -111,7 +111,11 @@ class CriticTrainer:
 
     def _round(self, critic: Critic, gram_u: tf.Tensor, gram_v: tf.Tensor) -> Ascent:
         size = critic.a.shape[0]
-        if size is None or not self.jit_compile:
+        if size is None:
+            # A graph for batches of any size, as an exported one. XLA would compile a
+            # program for every size that comes, and needs a server built with it.
+            return self._ascend(critic, gram_u, gram_v)
+        if not self.jit_compile:
             return self._compiled(critic, gram_u, gram_v)
         chunk = self._chunk_size(critic)
         # XLA runs a small program on one core: independent chunks use the others.

@@ -8,8 +8,10 @@ from ..types import PerSample, Samples
 
 def flatten_samples(x: Samples) -> tf.Tensor:
     """Flattens all axes but the first: ``(batch, *shape)`` -> ``(batch, features)``."""
-    size = int(np.prod(x.shape[1:])) if x.shape[1:].is_fully_defined() else -1
-    return tf.reshape(x, (-1, size))
+    if x.shape[1:].is_fully_defined():
+        return tf.reshape(x, (-1, int(np.prod(x.shape[1:]))))
+    shape = tf.shape(x)
+    return tf.reshape(x, (shape[0], tf.reduce_prod(shape[1:])))
 
 
 def expand_like(values: PerSample, x: Samples) -> tf.Tensor:

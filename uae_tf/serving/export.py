@@ -1,0 +1,175 @@
+"""From a Keras model to a folder that TF-Serving serves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ..attacks import Attack, MatchedNoise
+from ..files import write_json
+from .card import CARD, check_card, describe_model, describe_signature
+from .repository import ModelRepository
+from .signatures import (
+    UINT8,
+    Signatures,
+    find_encoder,
+    reconstruction_criterion,
+    sample_shape,
+)
+
+
+def export(
+    model: keras.Model,
+    directory: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    attack: Attack | None = None,
+    encoder: keras.Layer | None = None,
+    input_shape: Sequence[int | None] | None = None,
+    card: Mapping[str, Any] | None = None,
+    server_directory: str = "/models",
+) -> Path:
+    """Exports a model, and an attack on it, as a version in a TF-Serving repository.
+
+    Writes ``<directory>/<name>/<version>/``, a SavedModel that needs neither Keras nor
+    uae_tf, with a ``card.json``, and lists the model in ``<directory>/models.config``.
+    The signatures are those of :class:`uae_tf.serving.Signatures`: ``serving_default``,
+    ``encode`` where there is an encoder, ``score`` where there is a criterion, and
+    ``attack``; each also as ``..._uint8``. They refuse, naming the input, samples of
+    another shape, of no rows, with NaN, and for ``attack`` outside of the bounds.
+
+    Args:
+        model: a built Keras model of one input: Functional, Sequential or subclassed.
+        directory: the repository; made if missing.
+        name: of the model in the repository; default the model's own.
+        version: a positive whole number that is not there yet; default the next.
+        attack: any attack on ``model``, put into the graph with all of its iterations.
+            Its bounds are those of the 8-bit forms, and its criterion's loss is the
+            score; without one these are (0, 1) and, where the output fits the input,
+            :class:`uae_tf.Reconstruction`.
+        encoder: from samples to codes, sharing the model's layers; default
+            ``model.encoder``, if there is one.
+        input_shape: of one sample; default as the model was built. None for axes of
+            any length, which an attack does not take.
+        card: what is known of the training, any of "description", "data", "licence",
+            "settings", "seeds", "metrics".
+        server_directory: where the server sees ``directory``; default as in the image
+            tensorflow/serving.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        TypeError, ValueError: before anything is written, with the argument, what came
+            and what is expected.
+
+    Randomness:
+        None here. The exported attack with ``seed`` ``[s]`` gives what it gives in
+        Python with ``seed=s``; inner steps of MINE are not compiled by XLA there, so
+        numbers can differ by rounding unless MINE has ``jit_compile=False``.
+
+    Example:
+        >>> import keras, tempfile
+        >>> model = keras.Sequential([
+        ...     keras.Input((8,)), keras.layers.Dense(8, "sigmoid")])
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = export(model, directory, name="mine")
+        ...     path.relative_to(directory).as_posix()
+        'mine/1'
+    """
+    shape = _check_model(model, input_shape)
+    _check_attack(attack, model, shape)
+    repository = ModelRepository(
+        directory, model.name if name is None else name, version, server_directory
+    )
+    fields = check_card(card)
+    encoder = find_encoder(model, shape) if encoder is None else encoder
+    criterion = attack.criterion if attack else None
+    criterion = criterion or reconstruction_criterion(model, shape)
+    bounds = attack.bounds if attack else (0.0, 1.0)
+    signatures = Signatures(model, shape, encoder, criterion, attack, bounds)
+    fields |= describe_model(model, bounds, criterion, attack)
+
+    def write(folder: Path) -> None:
+        archive, functions = _archive(signatures)
+        fields["signatures"] = {
+            key: describe_signature(function) for key, function in functions.items()
+        }
+        archive.write_out(str(folder), verbose=False)
+
+    def seal(folder: Path, number: int) -> None:
+        heading = {"name": repository.name, "version": number}
+        write_json(folder / CARD, {**heading, **fields})
+
+    return repository.add(write, seal)
+
+
+def _archive(signatures: Signatures) -> tuple[keras.export.ExportArchive, dict]:
+    archive, functions = keras.export.ExportArchive(), {}
+    # Variables are found by themselves; lookup tables are not.
+    archive.track(signatures.model)
+    for name, signature in signatures.floating().items():
+        function = archive.add_endpoint(
+            name, signature.function, list(signature.inputs)
+        )
+        quantized = signatures.quantized(signature, function)
+        functions[name] = function
+        functions[name + UINT8] = archive.add_endpoint(
+            name + UINT8, quantized.function, list(quantized.inputs)
+        )
+    return archive, functions
+
+
+def _check_model(
+    model: keras.Model, input_shape: Sequence[int | None] | None
+) -> tuple[int | None, ...]:
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "`model` must be a keras.Model. "
+            f"Received: model={model!r} of type {type(model).__name__}"
+        )
+    if not model.built:
+        raise ValueError(
+            f"The model {model.name!r} is not built, so it has no weights to export. "
+            "Call it once on a batch, or give it a keras.Input."
+        )
+    shape = sample_shape(model) if input_shape is None else tuple(input_shape)
+    if not shape:
+        raise ValueError(
+            f"`input_shape`, the shape of one sample, is not known of {model.name!r}: "
+            "it has several inputs, or was built without a shape. Pass it, such as "
+            f"(28, 28, 1). Received: input_shape={input_shape!r}"
+        )
+    return shape
+
+
+def _check_attack(
+    attack: Attack | None, model: keras.Model, shape: tuple[int | None, ...]
+) -> None:
+    if attack is None:
+        return
+    if not isinstance(attack, Attack):
+        raise TypeError(
+            "`attack` must be a uae_tf attack, such as "
+            f"MinMaxAttack(Reconstruction(model)). Received: attack={attack!r}"
+        )
+    if isinstance(attack, MatchedNoise):
+        raise TypeError(
+            "`attack` must find examples from samples alone; MatchedNoise needs the "
+            "norms of another attack's. Received: attack=MatchedNoise"
+        )
+    if attack.criterion is not None and attack.criterion.model is not model:
+        raise ValueError(
+            "`attack` must be on the exported model itself. Received: a criterion on "
+            f"{attack.criterion.model.name!r} and the model {model.name!r}."
+        )
+    if None in shape:
+        raise ValueError(
+            "`attack` needs samples of one size. Received: a model for samples of "
+            f"shape {shape}. Pass `input_shape` without None."
+        )
