@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 REFUSED = {
     "other shape": ("half", "`x` must have the shape (batch, 8, 8, 1)"),
     "other shape of equal size": ("folded", "`x` must have the shape (batch, 8, 8, 1)"),
+    "another axis": ("extra", "`x` must have the shape (batch, 8, 8, 1)"),
     "no rows": ("empty", "`x` must have at least one row"),
     "NaN": ("nan", "`x` has NaN or infinite values in row"),
 }
@@ -62,6 +63,7 @@ def served(tmp_path_factory):
     x = bytes_.astype(np.float32) / np.float32(255.0)
     arrays = {"x": x, "bytes": bytes_, "seed": np.array([7], np.int32)}
     arrays |= {"half": x[:, :4], "folded": x.reshape(5, 4, 16, 1), "empty": x[:0]}
+    arrays["extra"] = np.repeat(x[..., None], 3, axis=-1)
     arrays["nan"] = np.where(np.arange(5).reshape(5, 1, 1, 1) == 3, np.nan, x)
     result = attack(x)
     expected = {

@@ -135,8 +135,8 @@ ATTACKS = {
     "criterion": lambda c: uae_tf.MinMaxAttack(c, None, steps=2),
     "pgd": lambda c: uae_tf.PGDAttack(c, steps=2, bounds=(-1.0, 2.0)),
     "noise": lambda c: uae_tf.GaussianNoise(0.1, c),
-    "deep": lambda c: uae_tf.MinMaxAttack(c, small_mine(critic="deep"), steps=2),
 }
+SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,10 @@ def test_the_exported_attack_is_the_attack(tmp_path, kind):
     model, x = dense(), X
     if kind == "deep":
         model, x = convolutional(), np.resize(X, (4, 4, 4, 1))
-    attack = ATTACKS[kind](uae_tf.Reconstruction(model))
+        mine = small_mine(critic="deep")
+        attack = uae_tf.MinMaxAttack(uae_tf.Reconstruction(model), mine, steps=2)
+    else:
+        attack = ATTACKS[kind](uae_tf.Reconstruction(model))
     ask = signatures(uae_tf.export(model, tmp_path, attack=attack))
     result = attack(x)
     assert result.success.any()

@@ -98,8 +98,8 @@ def checked_seeds(seed: tf.Tensor, x: Samples) -> Seeds:
 
 
 def _forget_shape(x: tf.Tensor) -> tf.Tensor:
-    # Tracing and TensorFlow's optimizer believe the declared shape, find a check of it
-    # true and drop it; a server does not look at the shapes of what it feeds.
+    # Tracing and TensorFlow's optimizer believe the declared shape, and may find a check
+    # of it true and drop it; but a server feeds what came, whatever its shape.
     return tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None))
 
 
