@@ -60,7 +60,7 @@ def checked_labels(y: tf.Tensor, x: Samples) -> tf.Tensor:
     """``y``, once it has been found to be one label for each row of ``x``."""
     y = _forget_shape(y)
     y = _require(
-        tf.reduce_all(tf.equal(tf.shape(y), tf.shape(x)[:1])),
+        _has_shape(y, ()) & tf.equal(tf.size(y), tf.shape(x)[0]),
         y,
         "`y` must have the shape (batch,), one label for each row of `x`. Received "
         "the shape:",
@@ -87,7 +87,7 @@ def checked_seeds(seed: tf.Tensor, x: Samples) -> Seeds:
     rows = tf.shape(x)[0]
     is_one = tf.equal(tf.size(seed), 1)
     seed = _require(
-        tf.equal(tf.rank(seed), 1) & (is_one | tf.equal(tf.size(seed), rows)),
+        _has_shape(seed, ()) & (is_one | tf.equal(tf.size(seed), rows)),
         seed,
         "`seed` must have the shape (1,) or (batch,), one for each row of `x`. "
         "Received the shape:",
@@ -98,21 +98,22 @@ def checked_seeds(seed: tf.Tensor, x: Samples) -> Seeds:
 
 
 def _forget_shape(x: tf.Tensor) -> tf.Tensor:
-    # Tracing and TensorFlow's optimizer believe the declared shape, and may find a check
-    # of it true and drop it; but a server feeds what came, whatever its shape.
+    # Tracing and TensorFlow believe the declared shape, and may find a check of it true
+    # and drop it; but a server feeds what came, whatever its shape.
     return tf.raw_ops.PlaceholderWithDefault(input=x, shape=tf.TensorShape(None))
 
 
 def _has_shape(x: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:
-    rank = len(shape) + 1
-    # Padded, so that shapes of another rank can be compared at all.
-    sizes = tf.concat([tf.shape(x), tf.fill([rank], -1)], axis=0)[1:rank]
+    """Whether x is ``(batch, *shape)``: scalar bool, for x of any rank."""
+    # Padded so that all ranks compare, and the place behind the last axis tells of
+    # further ones. Not by tf.rank: TensorFlow takes that from the declared shape.
+    padding = tf.fill([len(shape) + 2], -1)
+    sizes = tf.concat([tf.shape(x), padding], axis=0)
     fits = [
-        tf.equal(sizes[axis], size)
-        for axis, size in enumerate(shape)
-        if size is not None
+        sizes[axis] >= 0 if size is None else tf.equal(sizes[axis], size)
+        for axis, size in enumerate((None, *shape, -1))
     ]
-    return tf.reduce_all([tf.equal(tf.rank(x), rank), *fits])
+    return tf.reduce_all(fits)
 
 
 def _require_rows(is_good: PerSample, x: Samples, message: str) -> Samples:
