@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import keras
 import tensorflow as tf
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from . import datasets as data_sets
+from .attacks import PRESETS, Attack, MinMaxAttack
+from .criteria import Reconstruction
 from .experiments.reconstruction import REPORT, RESULTS, reconstruct
 from .experiments.settings import ARMS, CONVENTIONAL, EXTRA_ARMS, ReconstructionSettings
+from .mine import MINE, GaussianMI, L2Similarity
+from .serving import export
 
 app = typer.Typer(
     name="uae-tf",
@@ -56,6 +62,16 @@ class SimilarityName(StrEnum):
 
     MINE = "mine"
     GAUSSIAN = "gaussian"
+
+
+class AttackName(StrEnum):
+    """Attacks that can be exported with a model, by their similarity."""
+
+    NONE = "none"
+    MINE = "mine"
+    GAUSSIAN = "gaussian"
+    L2 = "l2"
+    CRITERION = "criterion"
 
 
 class Norm(StrEnum):
@@ -182,6 +198,78 @@ def reconstruct_command(
     out = out or Path("runs") / f"{dataset}-{model.value}"
     results = reconstruct(settings, out, resume, Console(stderr=True))
     _show(results, out)
+
+
+@app.command("export")
+def export_command(
+    model: Annotated[
+        Path, typer.Argument(help="A model saved by Keras, such as my_model.keras.")
+    ],
+    directory: Annotated[Path, typer.Argument(help="The repository.")] = Path("models"),
+    name: Annotated[
+        str | None, typer.Option(help="Of the model there; default the file's.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Default the next that is free.")
+    ] = None,
+    attack: Annotated[
+        AttackName,
+        typer.Option(help="Similarity of the attack to put in, or none at all."),
+    ] = AttackName.NONE,
+    preset: Annotated[
+        Preset, typer.Option(help="Start noise of the attack and its multiplier.")
+    ] = Preset.DEFAULT,
+    steps: Annotated[int, typer.Option(min=1, help="Iterations of the attack.")] = 40,
+    norm: Annotated[
+        Norm, typer.Option(help="Of the criterion: the paper's, or the code's.")
+    ] = Norm.L2,
+    bounds: Annotated[
+        tuple[float, float], typer.Option(help="Smallest and largest value of x.")
+    ] = (0.0, 1.0),
+    card: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with description, data, licence, metrics ..."),
+    ] = None,
+    server_directory: Annotated[
+        str, typer.Option(help="Where the server sees the repository.")
+    ] = "/models",
+) -> None:
+    """Exports a saved Keras model, and an attack on it, for TF-Serving.
+
+    Writes DIRECTORY/NAME/VERSION and lists the model in DIRECTORY/models.config. What
+    is there is never overwritten. With --attack the server finds unsupervised
+    adversarial examples itself: uae-tf export my.keras --attack gaussian
+    """
+    loaded = keras.saving.load_model(model, compile=False)
+    path = export(
+        loaded,
+        directory,
+        name=model.stem if name is None else name,
+        version=version,
+        attack=_attack(loaded, attack, preset, norm, steps=steps, bounds=bounds),
+        card=None if card is None else json.loads(card.read_text(encoding="utf-8")),
+        server_directory=server_directory,
+    )
+    typer.echo(path)
+
+
+def _attack(
+    model: keras.Model,
+    name: AttackName,
+    preset: Preset,
+    norm: Norm,
+    **settings: Any,
+) -> Attack | None:
+    if name == AttackName.NONE:
+        return None
+    similarity = {
+        AttackName.MINE: MINE,
+        AttackName.GAUSSIAN: GaussianMI,
+        AttackName.L2: L2Similarity,
+        AttackName.CRITERION: lambda: None,
+    }[name]()
+    settings |= PRESETS.get(preset.value, {})
+    return MinMaxAttack(Reconstruction(model, norm=norm.value), similarity, **settings)
 
 
 @datasets_app.command("list")
