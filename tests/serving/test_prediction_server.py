@@ -1,6 +1,8 @@
 """TF-Serving's protocol over loopback, asked by a real gRPC client."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -14,6 +16,8 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from uae_tf.serving import PredictionServer
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +114,15 @@ def test_without_the_extra_the_error_names_it(served, monkeypatch):
     monkeypatch.setitem(sys.modules, "grpc", None)
     with pytest.raises(ImportError, match=r"uae-tf\[serving\]"):
         PredictionServer(served.directory)
+
+
+@pytest.mark.slow
+def test_eight_clients_for_half_a_minute_see_no_error(served):
+    command = [sys.executable, REPOSITORY / "benchmarks" / "serving_load.py"]
+    command += ["--directory", served.directory, "--model", "tiny", "--rows", "8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "8 clients, 30 s" in done.stdout
+    assert ", 0 errors" in done.stdout
+    assert "p50" in done.stdout
+    assert "p99" in done.stdout
