@@ -240,7 +240,7 @@ def export_command(
     is there is never overwritten. With --attack the server finds unsupervised
     adversarial examples itself: uae-tf export my.keras --attack gaussian
     """
-    loaded = keras.saving.load_model(model, compile=False)
+    loaded: Any = keras.saving.load_model(model, compile=False)
     path = export(
         loaded,
         directory,

@@ -109,7 +109,8 @@ def export(
     return repository.add(write, seal)
 
 
-def _archive(signatures: Signatures) -> tuple[keras.export.ExportArchive, dict]:
+# Any: Keras declares the archives of all its backends.
+def _archive(signatures: Signatures) -> tuple[Any, dict[str, Any]]:
     archive, functions = keras.export.ExportArchive(), {}
     # Variables are found by themselves; lookup tables are not.
     archive.track(signatures.model)

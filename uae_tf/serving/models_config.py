@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _HEADER = "# Models of this folder, for --model_config_file. Entries may be edited.\n"
@@ -44,8 +45,8 @@ def with_model(text: str, name: str, base_path: str) -> str:
         return text
     entry = (
         "  config {\n"
-        f'    name: "{name}"\n'
-        f'    base_path: "{base_path}"\n'
+        f"    name: {json.dumps(name)}\n"
+        f"    base_path: {json.dumps(base_path)}\n"
         '    model_platform: "tensorflow"\n'
         "  }\n"
     )

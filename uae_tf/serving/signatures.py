@@ -142,7 +142,7 @@ def sample_shape(model: keras.Model) -> tuple[int | None, ...] | None:
     Functional and Sequential models say it themselves; a subclassed one remembers the
     shape it was built with.
     """
-    shape = getattr(model, "input_shape", None)
+    shape: Any = getattr(model, "input_shape", None)
     if shape is None:
         shape = (model.get_build_config() or {}).get("input_shape")
     # A list or a dict are several inputs; an empty tuple is none.
