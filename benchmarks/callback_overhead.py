@@ -1,10 +1,11 @@
 """What `AugmentedDataset` and `UAECallback` cost where nothing is regenerated.
 
-Trains the dense autoencoder 784-128-784 at batch 128 in pairs, in one process: plain
-`fit` on an array of 2 N rows, and `fit` on an `AugmentedDataset` with 2 N slots and the
-callback. Prints the ratio of times per epoch, median over the pairs; it should be at
-most 1.05. Where other processes share the machine, the ratio of processor times is the
-one to read. Beside it, what `retrain` makes of the same updates.
+Trains the dense autoencoder 784-128-784 at batch 128 in turns, in one process: plain
+`fit` on an array of 2 N rows, `fit` on an `AugmentedDataset` with 2 N slots and the
+callback, and the same through `as_tf_data()`. Prints the ratio of times per epoch,
+median over the turns; it should be at most 1.05. Where other processes share
+the machine, the ratio of processor times is the one to read. Beside it, what `retrain`
+makes of the same updates.
 
 Usage: python benchmarks/callback_overhead.py [--samples 10000] [--pairs 20]
 """
@@ -50,15 +51,17 @@ def dense_autoencoder():
 
 
 def paired_epochs(samples, pairs):
-    """Seconds `(pairs, 2, 2)`: plain or with the callback, wall or processor."""
+    """Seconds `(pairs, 3, 2)`: plain, `fit(data)`, tf.data; wall, processor."""
     x = np.random.default_rng(0).random((samples, 784), np.float32)
     doubled = np.concatenate([x, x])
     data = AugmentedDataset(x, batch_size=BATCH_SIZE)
     callback = UAECallback(data, GaussianNoise(0.1), phase_epochs=10**9)
-    plain, ours = dense_autoencoder(), dense_autoencoder()
+    piped_data = AugmentedDataset(x, batch_size=BATCH_SIZE)
+    piped_callback = UAECallback(piped_data, GaussianNoise(0.1), phase_epochs=10**9)
+    plain, ours, piped = (dense_autoencoder() for _ in range(3))
     seconds = []
     for pair in range(pairs + 1):
-        timers = EpochTimer(), EpochTimer()
+        timers = EpochTimer(), EpochTimer(), EpochTimer()
         runs = [
             lambda t=timers[0]: plain.fit(
                 doubled, doubled, BATCH_SIZE, epochs=2, verbose=0, callbacks=[t]
@@ -66,6 +69,12 @@ def paired_epochs(samples, pairs):
             # The timer comes first, so what the callback does before an epoch counts.
             lambda t=timers[1]: ours.fit(
                 data, epochs=2, verbose=0, callbacks=[t, callback]
+            ),
+            lambda t=timers[2]: piped.fit(
+                piped_data.as_tf_data(),
+                epochs=2,
+                verbose=0,
+                callbacks=[t, piped_callback],
             ),
         ]
         for run in runs if pair % 2 else reversed(runs):
@@ -99,14 +108,14 @@ def main():
     seconds = paired_epochs(arguments.samples, arguments.pairs)
     steps = -(-2 * arguments.samples // BATCH_SIZE)
     for clock, name in enumerate(("wall", "processor")):
-        plain, ours = seconds[:, :, clock].T
-        ratios = ours / plain
-        low, high = np.quantile(ratios, [0.25, 0.75])
-        print(
-            f"{name:9} ms per update: plain fit {1e3 * np.median(plain) / steps:.3f}, "
-            f"with callback {1e3 * np.median(ours) / steps:.3f}; ratio "
-            f"{np.median(ratios):.3f} (quartiles {low:.3f}, {high:.3f}), wanted 1.05"
-        )
+        plain, *others = seconds[:, :, clock].T
+        print(f"{name:9} plain fit: {1e3 * np.median(plain) / steps:.3f} ms per update")
+        for label, ours in zip(("fit(data)", "as_tf_data"), others, strict=True):
+            low, middle, high = np.quantile(ours / plain, [0.25, 0.5, 0.75])
+            print(
+                f"{name:9} {label:10} {1e3 * np.median(ours) / steps:.3f} ms; ratio "
+                f"{middle:.3f} (quartiles {low:.3f}, {high:.3f}), wanted 1.05"
+            )
     for samples in (2_000, 6_000):
         plain_rate, our_rate = updates_per_second(samples, arguments.updates)
         print(

@@ -159,6 +159,19 @@ def test_tf_data_there_and_back():
     assert (second >= 50).sum() == x.size
 
 
+@pytest.mark.parametrize("target", ["self", "clean"])
+def test_tf_data_serves_what_fit_is_served(target):
+    data = AugmentedDataset(numbered(7, 2), batch_size=4, target=target, copies=2)
+    served = data.as_tf_data()
+    for examples in (numbered(7, 2) + 50, numbered(7, 2) + 90):
+        data.set_examples(examples, copy=1)
+        batches = list(served.as_numpy_iterator())
+        expected = epoch_of(data, data.epoch)
+        for received, batch in zip(batches, expected, strict=True):
+            for one, other in zip(received, batch, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
 def test_tf_data_of_inputs_alone():
     data = AugmentedDataset.from_tf_data(tf.data.Dataset.from_tensors(numbered(3)))
     assert data.y is None
