@@ -28,6 +28,7 @@ setup(
         "rich>=13",
         "tqdm>=4.66",
         "matplotlib>=3.9",
+        "pillow>=10",
         "jinja2>=3.1",
     ],
     extras_require={
