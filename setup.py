@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-TEST = ["pytest>=8", "hypothesis>=6", "pytest-timeout>=2.3"]
+TEST = ["pytest>=8", "hypothesis>=6", "pytest-timeout>=2.3", "pandas>=2.2"]
 
 setup(
     name="uae-tf",
@@ -23,7 +23,7 @@ setup(
         # tensorflow-datasets needs it to prepare data but does not declare it.
         "importlib_resources>=6",
         "numpy>=1.26",
-        "scikit-learn>=1.5",
+        "scikit-learn>=1.6",
         "typer>=0.15",
         "rich>=13",
         "tqdm>=4.66",
