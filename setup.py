@@ -6,7 +6,14 @@ from setuptools import find_packages, setup
 
 # tensorflow-serving-api comes in step with TensorFlow: pip finds the two that fit.
 SERVING = ["grpcio>=1.60", "tensorflow-serving-api>=2.18"]
-TEST = ["pytest>=8", "hypothesis>=6", "pytest-timeout>=2.3", *SERVING]
+TEST = [
+    "pytest>=8",
+    "hypothesis>=6",
+    "pytest-timeout>=2.3",
+    # What scikit-learn people pass around; its own checks look at data frames too.
+    "pandas>=2.2",
+    *SERVING,
+]
 
 setup(
     name="uae-tf",
@@ -25,11 +32,12 @@ setup(
         # tensorflow-datasets needs it to prepare data but does not declare it.
         "importlib_resources>=6",
         "numpy>=1.26",
-        "scikit-learn>=1.5",
+        "scikit-learn>=1.6",
         "typer>=0.15",
         "rich>=13",
         "tqdm>=4.66",
         "matplotlib>=3.9",
+        "pillow>=10",
         "jinja2>=3.1",
     ],
     extras_require={

@@ -1,6 +1,7 @@
 import inspect
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -153,6 +154,23 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, results):
 
 def test_data_sets_are_listed_one_a_line():
     assert invoke("datasets", "list").stdout.split("\n") == [*datasets.names(), ""]
+
+
+def test_a_data_set_is_prepared_from_a_folder(monkeypatch):
+    calls = []
+    monkeypatch.setattr(datasets, "prepare", lambda *a: calls.append(a) or "data/coil")
+    options = ["--from", "files", "--data-dir", "data"]
+    found = invoke("datasets", "prepare", "coil20", *options)
+    assert found.stdout == "data/coil\n"
+    assert calls == [("coil20", Path("files"), Path("data"))]
+
+
+def test_what_is_missing_to_prepare_is_one_line(monkeypatch, capsys, tmp_path):
+    options = ["--from", str(tmp_path), "--data-dir", str(tmp_path / "data")]
+    assert run_main(monkeypatch, "datasets", "prepare", "coil20", *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: Data set 'coil20' needs the file 'coil-20-proc.zip'")
+    assert "sha256 3ada39d8" in line
 
 
 @pytest.mark.parametrize(

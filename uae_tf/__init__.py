@@ -5,6 +5,8 @@ measure against honest controls whether that helps. Start with ``uae-tf reconstr
 or with ``uae_tf.attack(model, x)``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import datasets, models
 from .attacks import (
     AttackResult,
@@ -20,12 +22,16 @@ from .mine import MINE, GaussianMI, L2Similarity, Similarity
 from .serving import export
 from .training import AugmentedDataset, UAECallback, retrain
 
+if TYPE_CHECKING:
+    from .training.feature_selector import ConcreteFeatureSelector
+
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "MINE",
     "AttackResult",
     "AugmentedDataset",
+    "ConcreteFeatureSelector",
     "Criterion",
     "GaussianMI",
     "GaussianNoise",
@@ -43,3 +49,12 @@ __all__ = [
     "models",
     "retrain",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Not above: scikit-learn's selectors take half a second to import.
+    if name == "ConcreteFeatureSelector":
+        from .training.feature_selector import ConcreteFeatureSelector
+
+        return ConcreteFeatureSelector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

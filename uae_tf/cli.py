@@ -279,6 +279,33 @@ def datasets_list() -> None:
         typer.echo(name)
 
 
+@datasets_app.command("prepare")
+def datasets_prepare(
+    name: Annotated[
+        str, typer.Argument(help="isolet, coil20, mice_protein or activity.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Folder with the set's files; default: download, where possible.",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of prepared data; default TFDS_DATA_DIR, then TFDS's."
+        ),
+    ] = None,
+) -> None:
+    """Builds a data set that tensorflow-datasets does not have from its files.
+
+    Every file is verified by its checksum first, and the set appears whole or not at
+    all. Afterwards --dataset NAME and uae_tf.datasets.load("NAME") find it.
+    """
+    typer.echo(data_sets.prepare(name, source, data_dir))
+
+
 def _show(results: dict, out: Path) -> None:
     from .experiments.report import ESSENTIAL, arms_table, fits, to_rich
 

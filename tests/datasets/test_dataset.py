@@ -22,7 +22,7 @@ def test_is_frozen():
 
 def test_labels_must_match_images():
     x, y = np.zeros((3, 2)), np.zeros(4)
-    with pytest.raises(ValueError, match="3 images and 4 labels"):
+    with pytest.raises(ValueError, match="3 samples and 4 labels"):
         Dataset(x, y, x, y[:3], name="toy")
 
 

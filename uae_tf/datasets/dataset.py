@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,15 +14,17 @@ class Dataset:
     """Hold one data set as arrays, split into train and test.
 
     Args:
-        x_train: float32 images in [0, 1], shape (N, height, width, channels).
+        x_train: float32 samples in [0, 1], shape (N, *sample_shape): images (height,
+            width, channels) or vectors.
         y_train: int64 labels, shape (N,).
-        x_test: float32 images in [0, 1], shape (M, height, width, channels).
+        x_test: float32 samples in [0, 1], shape (M, *sample_shape).
         y_test: int64 labels, shape (M,).
         name: Name the set was loaded by.
+        feature_names: One name per entry of a vector, None where they have none.
 
     Raises:
-        ValueError: Images and labels of a split differ in number, or the two
-            splits hold samples of different shape.
+        ValueError: Samples and labels of a split differ in number, the two splits
+            hold samples of different shape, or names and features differ in number.
 
     Example:
         >>> import numpy as np
@@ -34,6 +38,7 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray
     name: str
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for split in ("train", "test"):
@@ -41,12 +46,18 @@ class Dataset:
             if len(x) != len(y):
                 raise ValueError(
                     f"x_{split} and y_{split} must hold the same number of samples. "
-                    f"Received: {len(x)} images and {len(y)} labels."
+                    f"Received: {len(x)} samples and {len(y)} labels."
                 )
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise ValueError(
                 "x_train and x_test must hold samples of one shape. Received: "
                 f"{self.x_train.shape[1:]} and {self.x_test.shape[1:]}."
+            )
+        names = self.feature_names
+        if names is not None and self.sample_shape != (len(names),):
+            raise ValueError(
+                "feature_names must hold one name per feature of a vector. Received: "
+                f"{len(names)} names for samples of shape {self.sample_shape}."
             )
 
     @property
@@ -89,6 +100,7 @@ class Dataset:
             self.x_train[test],
             self.y_train[test],
             name=f"{self.name}/validation",
+            feature_names=self.feature_names,
         )
 
     def __repr__(self) -> str:
@@ -110,3 +122,9 @@ def check_available(name: str, samples: int, available: int) -> None:
             f"samples={samples} asks for more than there is: the training split of "
             f"{name!r} holds {available}. Use samples <= {available}."
         )
+
+
+def prepared_folder(data_dir: str | os.PathLike[str] | None) -> str | None:
+    """Return `data_dir`, else `TFDS_DATA_DIR`, else None: TFDS's own default."""
+    folder = data_dir or os.environ.get("TFDS_DATA_DIR")
+    return str(Path(folder).expanduser()) if folder else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .dataset import Dataset, check_available
+from .dataset import Dataset, check_available, prepared_folder
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -47,9 +47,7 @@ def load_images(
     # Imported here: it takes seconds, and `import uae_tf` must not pay for it.
     import tensorflow_datasets as tfds
 
-    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
-    folder = str(Path(data_dir).expanduser()) if data_dir else None
-    builder = tfds.builder(name, data_dir=folder)
+    builder = tfds.builder(name, data_dir=prepared_folder(data_dir))
     _prepare(builder)
     train = "train"
     if samples is not None:

@@ -101,7 +101,7 @@ def retrain(
     check_choice("target", target, TARGETS)
     arrays = _training_arrays(x, y, target, x_target, sample_weight)
     validation = _validation_arrays(x_validation, y_validation, arrays[0])
-    epoch_steps, call_steps = _split_steps(updates, steps_per_epoch)
+    epoch_steps, call_steps = split_steps(updates, steps_per_epoch)
 
     keras.utils.set_random_seed(seed)
     model = _make_model(model_factory)
@@ -203,7 +203,7 @@ def _validation_arrays(
     return inputs, as_targets("y_validation", y_validation, len(inputs))
 
 
-def _split_steps(updates: int, steps_per_epoch: int | None) -> tuple[int, int]:
+def split_steps(updates: int, steps_per_epoch: int | None) -> tuple[int, int]:
     """Returns updates per fit epoch and, dividing it, updates per compiled call."""
     if steps_per_epoch is None:
         epoch_steps = -(-updates // 20)
