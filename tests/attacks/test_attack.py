@@ -72,6 +72,29 @@ def test_the_sample_of_a_later_batch_is_named(attack):
         attack(dataset, batch_size=2)
 
 
+def test_batches_done_before_a_bad_one_are_kept(attack):
+    good = HALF[:4]
+    stream = tf.data.Dataset.from_tensor_slices(np.concatenate([good, NAN_IN_TWO]))
+    with pytest.raises(ValueError, match="first in sample 7") as caught:
+        attack(stream.batch(4), batch_size=4)
+    assert "first 4 samples" in caught.value.__notes__[0]
+    expected = attack(good).examples
+    assert attack.unfinished is None
+    with pytest.raises(ValueError, match="first in sample 7"):
+        attack(stream.batch(4), batch_size=4)
+    np.testing.assert_array_equal(attack.unfinished.examples, expected)
+
+
+def test_interrupting_keeps_what_is_done(attack):
+    def stop(done, total):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attack(HALF, batch_size=2, progress=stop)
+    assert len(attack.unfinished.examples) == 4
+
+
 def test_unbuilt_models(x):
     attack = UniformNoise(0.1, Reconstruction(keras.Sequential([layers.Dense(6)])))
     with pytest.raises(ValueError, match="is not built"):

@@ -56,6 +56,10 @@ class Attack:
         restarts: runs from different start noise; the best is kept for each sample.
         seed: base seed. The randomness of a sample follows from (seed, sample id)
             alone, so batches, workers and order do not matter.
+
+    Attributes:
+        unfinished: the result of the batches that were done when the last call was
+            stopped, by Ctrl-C or by a bad batch of a stream; None after a whole call.
     """
 
     needs_criterion: ClassVar[bool] = False
@@ -87,6 +91,7 @@ class Attack:
         self.restarts = restarts
         self.seed = seed
         self.num_traces = 0
+        self.unfinished: AttackResult | None = None
         self._compiled = tf.function(self._attack_batch, autograph=False)
 
     def perturb(
@@ -133,11 +138,20 @@ class Attack:
         total = None if isinstance(x, tf.data.Dataset) else len(np.atleast_1d(x))
         report, close = _progress(progress, total, type(self).__name__)
         results, done = [], 0
+        self.unfinished = None
         try:
             for batch in batches(x, y, sample_ids, batch_size, self._check):
                 results.append(self._collect(batch, trace))
                 done += batch.count
                 report(done, total)
+        except BaseException as error:
+            if results:
+                self.unfinished = AttackResult.concatenate(results)
+                error.add_note(
+                    f"The first {done} samples are done: their result is kept in "
+                    "`attack.unfinished`."
+                )
+            raise
         finally:
             close()
         result = AttackResult.concatenate(results)
