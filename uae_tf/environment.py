@@ -12,7 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "uae-tf")
+#: Keys of the description that hold a package's version.
+VERSIONS = ("tensorflow", "keras", "numpy", "uae_tf")
 
 
 def environment() -> dict[str, Any]:
@@ -27,7 +28,7 @@ def environment() -> dict[str, Any]:
     usable = getattr(os, "sched_getaffinity", None)
     program = Path(sys.argv[0]).name if sys.argv else ""
     now = datetime.datetime.now(datetime.UTC)
-    versions = {name.replace("-", "_"): _version(name) for name in _PACKAGES}
+    versions = {name: _version(name.replace("_", "-")) for name in VERSIONS}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -251,7 +251,8 @@ def test_the_card_says_what_it_is_and_where_it_comes_from(served, tmp_path):
     assert card["score"]["class"] == "Reconstruction"
     settings = to_plain(served.attack.get_config())
     assert card["attack"] == {"class": "MinMaxAttack", **settings}
-    assert card["environment"]["tensorflow"] == tf.__version__
+    assert card["made_with"]["tensorflow"] == tf.__version__
+    assert "command" not in card["made_with"]
     assert card["metrics"] is None
     inputs = card["signatures"]["attack"]["inputs"]
     assert inputs["x"] == {"dtype": "float32", "shape": [None, 8, 8, 1]}
@@ -312,3 +313,9 @@ def test_a_model_of_several_or_unknown_inputs_is_refused(tmp_path):
     attack = uae_tf.PGDAttack(uae_tf.Reconstruction(model))
     with pytest.raises(ValueError, match="samples of one size"):
         uae_tf.export(model, tmp_path, attack=attack)
+
+
+def test_no_weight_is_stored_twice(served):
+    stored = tf.train.list_variables(str(served.path / "variables" / "variables"))
+    sizes = [np.prod(shape) for name, shape in stored if "VARIABLE_VALUE" in name]
+    assert sum(sizes) == served.model.count_params()

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ..attacks import Attack
 from ..criteria import Criterion
-from ..environment import environment
+from ..environment import VERSIONS, environment
 from ..files import to_plain
 
 CARD = "card.json"
@@ -50,7 +50,7 @@ def describe_model(
         },
         "score": _describe(criterion),
         "attack": _describe(attack),
-        "environment": environment(),
+        "made_with": _software(),
     }
 
 
@@ -66,6 +66,13 @@ def describe_signature(function: Any) -> dict[str, Any]:
             for name, spec in concrete.structured_outputs.items()
         },
     }
+
+
+def _software() -> dict[str, Any]:
+    # Not the whole environment: a card is published, the command line is private.
+    names = ("date", "python", *VERSIONS)
+    described = environment()
+    return {name: described[name] for name in names}
 
 
 def _describe(part: Criterion | Attack | None) -> dict[str, Any] | None:

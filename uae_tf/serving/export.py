@@ -111,9 +111,9 @@ def export(
 
 # Any: Keras declares the archives of all its backends.
 def _archive(signatures: Signatures) -> tuple[Any, dict[str, Any]]:
+    # Without archive.track(model): variables are found by themselves, and tracked ones
+    # would be stored a second time.
     archive, functions = keras.export.ExportArchive(), {}
-    # Variables are found by themselves; lookup tables are not.
-    archive.track(signatures.model)
     for name, signature in signatures.floating().items():
         function = archive.add_endpoint(
             name, signature.function, list(signature.inputs)
