@@ -15,12 +15,21 @@ from .attacks import (
     MinMaxAttack,
     PGDAttack,
     UniformNoise,
+    VirtualAdversarialPerturbation,
     attack,
 )
-from .criteria import Criterion, Reconstruction
+from .criteria import Criterion, Divergence, Reconstruction
 from .mine import MINE, GaussianMI, L2Similarity, Similarity
 from .serving import export
-from .training import AugmentedDataset, UAECallback, retrain
+from .training import (
+    AdversarialGeneratorTraining,
+    AugmentedDataset,
+    ConsistencyTraining,
+    SemiSupervisedDataset,
+    UAECallback,
+    VirtualAdversarialTraining,
+    retrain,
+)
 
 if TYPE_CHECKING:
     from .training.feature_selector import ConcreteFeatureSelector
@@ -29,10 +38,13 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "MINE",
+    "AdversarialGeneratorTraining",
     "AttackResult",
     "AugmentedDataset",
     "ConcreteFeatureSelector",
+    "ConsistencyTraining",
     "Criterion",
+    "Divergence",
     "GaussianMI",
     "GaussianNoise",
     "L2Similarity",
@@ -40,9 +52,12 @@ __all__ = [
     "MinMaxAttack",
     "PGDAttack",
     "Reconstruction",
+    "SemiSupervisedDataset",
     "Similarity",
     "UAECallback",
     "UniformNoise",
+    "VirtualAdversarialPerturbation",
+    "VirtualAdversarialTraining",
     "attack",
     "datasets",
     "export",

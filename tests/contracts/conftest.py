@@ -11,6 +11,7 @@ from keras import layers
 
 from uae_tf import (
     MINE,
+    Divergence,
     GaussianMI,
     GaussianNoise,
     L2Similarity,
@@ -19,8 +20,10 @@ from uae_tf import (
     PGDAttack,
     Reconstruction,
     UniformNoise,
+    VirtualAdversarialPerturbation,
 )
 from uae_tf.attacks import Attack, AttackResult
+from uae_tf.criteria import Criterion
 
 SAMPLES, BATCH_SIZE = 6, 4
 
@@ -138,7 +141,30 @@ ATTACKS: dict[str, Callable[..., Attack]] = {
     "gaussian-noise": lambda criterion, **s: GaussianNoise(0.3, criterion, **s),
     "uniform-noise": lambda criterion, **s: UniformNoise(0.4, criterion, **s),
     "matched-noise": lambda criterion, **s: MatchedNoise(**s),
+    "virtual-adversarial": lambda criterion, **s: VirtualAdversarialPerturbation(
+        criterion, **{"epsilon": 0.5, **s}
+    ),
 }
+
+
+class Classifier(keras.Model):
+    """Takes what a model returns for the logits of one prediction per sample."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.flatten = layers.Flatten()
+        self.built = True
+
+    def call(self, x):
+        # Values in [0, 1] as logits would hardly differ.
+        return 20.0 * self.flatten(self.model(x))
+
+
+def make_criterion(attack_name, model):
+    if attack_name == "virtual-adversarial":
+        return Divergence(Classifier(model), kappa=1e-4)
+    return Reconstruction(model)
 
 
 def build_model(name, seed=0):
@@ -161,7 +187,7 @@ class Case:
     attack_name: str
     model_name: str
     model: keras.Model
-    criterion: Reconstruction
+    criterion: Criterion
     attack: Attack
     x: np.ndarray
     result: AttackResult | None = None
@@ -181,6 +207,10 @@ class Case:
             warnings.filterwarnings("ignore", message="The attack succeeded on no")
             return (attack or self.attack)(x[rows], y, **settings)
 
+    def criterion_on(self, model):
+        """The case's criterion, on another model."""
+        return make_criterion(self.attack_name, model)
+
     def again(self, criterion=None, **settings):
         """A new attack object of the same kind, with other settings."""
         return ATTACKS[self.attack_name](criterion or self.criterion, **settings)
@@ -188,7 +218,7 @@ class Case:
 
 def make_case(attack_name, model_name):
     model = build_model(model_name)
-    criterion = Reconstruction(model)
+    criterion = make_criterion(attack_name, model)
     attack = ATTACKS[attack_name](criterion)
     case = Case(attack_name, model_name, model, criterion, attack, samples(model_name))
     case.result = case.run()

@@ -8,8 +8,6 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from uae_tf import Reconstruction
-
 FIELDS = ("examples", "success", "similarity", "criterion", "l2", "linf", "is_finite")
 
 
@@ -55,7 +53,7 @@ def test_another_seed_gives_other_examples(one_case):
 
 def test_configuration_gives_the_same_examples(one_case):
     config = json.loads(json.dumps(one_case.attack.get_config()))
-    again = type(one_case.attack).from_config(config, one_case.model)
+    again = type(one_case.attack).from_config(config, one_case.criterion.model)
     assert again.get_config() == one_case.attack.get_config()
     assert repr(again) == repr(one_case.attack)
     received = one_case.run(attack=again)
@@ -119,7 +117,7 @@ def test_trace_holds_every_iterate_and_the_result_is_one_of_them(one_case):
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_models(one_case, dtype):
     model = convolutional(dtype=dtype)
-    criterion = Reconstruction(model)
+    criterion = one_case.criterion_on(model)
     attack = one_case.again(criterion)
     result = one_case.run(attack=attack)
     assert result.examples.dtype == np.float32
@@ -132,7 +130,7 @@ def test_mixed_precision_models(one_case, dtype):
 def test_a_nan_during_the_attack_touches_no_neighbour(one_case):
     if one_case.attack.criterion is None:
         pytest.skip("attacks no model")
-    attack = one_case.again(Reconstruction(convolutional(Poison())))
+    attack = one_case.again(one_case.criterion_on(convolutional(Poison())))
     if hasattr(attack, "epsilon"):
         attack = one_case.again(attack.criterion, epsilon=0.15)
     victim, x = 2, one_case.x.copy()
@@ -159,7 +157,7 @@ def test_a_model_that_always_gives_nan_fails_every_sample(one_case):
         pytest.skip("attacks no model")
     model = convolutional()
     model.layers[-1].bias.assign([np.nan])
-    attack = one_case.again(Reconstruction(model))
+    attack = one_case.again(one_case.criterion_on(model))
     with pytest.warns(UserWarning, match="NaN or infinite numbers for every sample"):
         result = one_case.run(attack=attack)
     assert not result.success.any()

@@ -6,6 +6,7 @@ from .noise import GaussianNoise, MatchedNoise, UniformNoise
 from .one_line import attack
 from .pgd import PGDAttack
 from .result import AttackResult
+from .virtual_adversarial import VirtualAdversarialPerturbation
 
 __all__ = [
     "PRESETS",
@@ -16,5 +17,6 @@ __all__ = [
     "MinMaxAttack",
     "PGDAttack",
     "UniformNoise",
+    "VirtualAdversarialPerturbation",
     "attack",
 ]

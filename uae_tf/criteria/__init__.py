@@ -1,6 +1,7 @@
 """What it means that an attack succeeded: f(x + delta) <= 0."""
 
 from .criterion import Criterion
+from .divergence import Divergence
 from .reconstruction import Reconstruction
 
-__all__ = ["Criterion", "Reconstruction"]
+__all__ = ["Criterion", "Divergence", "Reconstruction"]

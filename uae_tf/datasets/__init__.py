@@ -1,7 +1,15 @@
-"""Data sets as arrays in [0, 1]."""
+"""Data sets as arrays."""
 
 from .dataset import Dataset
 from .file_sets import prepare
 from .registry import load, names
+from .semi_supervised import SemiSupervisedSplit, semi_supervised_split
 
-__all__ = ["Dataset", "load", "names", "prepare"]
+__all__ = [
+    "Dataset",
+    "SemiSupervisedSplit",
+    "load",
+    "names",
+    "prepare",
+    "semi_supervised_split",
+]

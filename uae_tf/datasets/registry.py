@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import operator
 import os
+from typing import Any
 
+from .circles import load_circles
 from .dataset import Dataset
 from .digits import load_digits
 from .file_sets import load_file_set
@@ -18,10 +20,10 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['digits', 'mnist', 'fashion_mnist', 'cifar10', 'svhn_cropped', 'isolet',
-         'coil20', 'mice_protein', 'activity']
+        ['digits', 'circles', 'mnist', 'fashion_mnist', 'cifar10', 'svhn_cropped',
+         'isolet', 'coil20', 'mice_protein', 'activity']
     """
-    return ["digits", *IMAGES, *FILE_SETS]
+    return ["digits", "circles", *IMAGES, *FILE_SETS]
 
 
 def load(
@@ -30,12 +32,13 @@ def load(
     samples: int | None = None,
     seed: int = 0,
     legacy: bool = False,
+    **options: Any,
 ) -> Dataset:
     """Load a data set as float32 arrays in [0, 1]: images with a channel axis, vectors.
 
-    `"digits"` ships with scikit-learn; other image sets come through
-    tensorflow-datasets, which downloads a set only if it is not prepared in `data_dir`
-    yet. `"isolet"`, `"coil20"`, `"mice_protein"` and `"activity"` are built from files
+    `"digits"` ships with scikit-learn, which draws `"circles"` as well (points in the
+    plane, not in [0, 1]); other image sets come through tensorflow-datasets, which
+    downloads a set only if it is not prepared in `data_dir` yet. `"isolet"`, `"coil20"`, `"mice_protein"` and `"activity"` are built from files
     at hand by `uae_tf.datasets.prepare` or `uae-tf datasets prepare`.
 
     Features are scaled by their range in the training split, test values clipped to
@@ -49,23 +52,24 @@ def load(
         name: One of `names()`.
         data_dir: Folder of the prepared sets. Defaults to the environment variable
             `TFDS_DATA_DIR`, then to the default of tensorflow-datasets. Not used
-            by `"digits"`.
+            by `"digits"` and `"circles"`.
         samples: Keep only the first `samples` of the training split; the test split
             stays whole. Defaults to None, all of it.
-        seed: Seed of the split of `"digits"`, `"coil20"` and `"mice_protein"`. The
-            other sets come with their own.
+        seed: Seed of the split of `"digits"`, `"coil20"` and `"mice_protein"`, and of
+            the points of `"circles"`. The other sets come with their own split.
         legacy: Preprocess as the published code does, for comparisons with its numbers:
             ranges taken over training and test split (`"isolet"`, `"activity"`,
             `"mice_protein"`; `"coil20"` over all images), and the class means of
             `"mice_protein"` spoilt by the marks of missing values (SPEC 3.11 to 3.14).
             Defaults to False. Makes no difference to other sets.
+        **options: Of `"circles"` alone: `noise` and `factor`, see `load_circles`.
 
     Returns:
         A `Dataset`.
 
     Raises:
         ValueError: Unknown `name`, or `samples` not in 1 ... size of the split.
-        TypeError: `samples` is no integer.
+        TypeError: `samples` is no integer, or an option that the set does not have.
         FileNotFoundError: The set is neither prepared nor downloadable.
 
     Randomness:
@@ -83,6 +87,10 @@ def load(
         )
     # Before the load, so that a typing error does not cost the loading time.
     count = _checked_samples(samples)
+    if name == "circles":
+        return load_circles(seed, count, **options)
+    if options:
+        raise TypeError(f"{name!r} has no options. Received: {', '.join(options)}.")
     if name == "digits":
         return load_digits(seed, count)
     if name in FILE_SETS:

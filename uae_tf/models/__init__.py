@@ -1,24 +1,32 @@
 """Keras models of the paper."""
 
 from .adversarial import AdversarialAutoencoder
+from .adversarial_generator import AdversarialExampleGenerator
 from .autoencoder import Autoencoder
 from .concrete import ConcreteAutoencoder, concrete_decoder
 from .concrete_select import ConcreteSelect
 from .convolutional import ConvolutionalAutoencoder
+from .convolutional_classifier import ConvolutionalClassifier
 from .dense import DenseAutoencoder
+from .dense_classifier import DenseClassifier
+from .logits import check_logits
 from .recipes import Recipe, build, recipe
 from .sparse import SparseAutoencoder
 
 __all__ = [
     "AdversarialAutoencoder",
+    "AdversarialExampleGenerator",
     "Autoencoder",
     "ConcreteAutoencoder",
     "ConcreteSelect",
     "ConvolutionalAutoencoder",
+    "ConvolutionalClassifier",
     "DenseAutoencoder",
+    "DenseClassifier",
     "Recipe",
     "SparseAutoencoder",
     "build",
+    "check_logits",
     "concrete_decoder",
     "recipe",
 ]

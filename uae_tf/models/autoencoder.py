@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from .layers import chain
+
 if TYPE_CHECKING:
     from .recipes import Recipe
 
@@ -51,12 +53,12 @@ class Autoencoder(keras.Model):
         **kwargs: Any,
     ) -> None:
         inputs = keras.Input(shape=input_shape, name="x")
-        code = _chain(encoder_layers, inputs)
-        super().__init__(inputs=inputs, outputs=_chain(decoder_layers, code), **kwargs)
+        code = chain(encoder_layers, inputs)
+        super().__init__(inputs=inputs, outputs=chain(decoder_layers, code), **kwargs)
         code_inputs = keras.Input(shape=code.shape[1:], name="code")
         self.encoder = keras.Model(inputs, code, name="encoder")
         self.decoder = keras.Model(
-            code_inputs, _chain(decoder_layers, code_inputs), name="decoder"
+            code_inputs, chain(decoder_layers, code_inputs), name="decoder"
         )
         self.sample_shape = input_shape
         self.recipe: Recipe | None = None
@@ -146,10 +148,3 @@ def sample_tail(input_shape: tuple[int, ...]) -> list[keras.layers.Layer]:
     if len(input_shape) == 1:
         return []
     return [keras.layers.Reshape(input_shape, name="reshape")]
-
-
-# Any: Keras declares that keras.Input may return a list.
-def _chain(layers: Sequence[keras.layers.Layer], tensor: Any) -> Any:
-    for layer in layers:
-        tensor = layer(tensor)
-    return tensor

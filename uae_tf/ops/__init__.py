@@ -18,6 +18,7 @@ from .reductions import (
     linf_norm,
     log_mean_exp,
     squared_norm,
+    unit_l2,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "samples_first",
     "samples_last",
     "squared_norm",
+    "unit_l2",
 ]

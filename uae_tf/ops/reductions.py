@@ -38,6 +38,17 @@ def linf_norm(x: Samples) -> PerSample:
     return tf.reduce_max(tf.abs(flatten_samples(x)), axis=1)
 
 
+def unit_l2(x: Samples) -> Samples:
+    """Each sample scaled to Euclidean length 1; all-zero samples stay zero.
+
+    Divides by the largest entry first: the squares of entries below 1e-19, as the
+    gradient of a divergence near its minimum has them, are 0 in float32.
+    """
+    largest = expand_like(linf_norm(x), x)
+    scaled = tf.math.divide_no_nan(x, largest)
+    return tf.math.divide_no_nan(scaled, expand_like(l2_norm(scaled), x))
+
+
 def log_mean_exp(values: tf.Tensor, axis: int | list[int]) -> tf.Tensor:
     """``ln(mean(exp(values)))`` along ``axis``, without overflow.
 

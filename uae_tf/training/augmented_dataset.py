@@ -1,9 +1,7 @@
 """A Keras dataset whose batches mix samples with their adversarial examples."""
 
-import threading
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,11 +13,12 @@ from .arrays import (
     check_choice,
     check_count,
 )
+from .epochs import EpochDataset
 
 TARGETS = ("self", "clean")
 
 
-class AugmentedDataset(keras.utils.PyDataset):
+class AugmentedDataset(EpochDataset):
     """Serves `x` together with `copies` slots for its adversarial examples.
 
     `fit` fixes the number of batches before training begins, so data that grows
@@ -98,13 +97,7 @@ class AugmentedDataset(keras.utils.PyDataset):
         self._slots = np.tile(x, (1 + self.copies,) + (1,) * (x.ndim - 1))
         self._active = np.zeros((self.copies, self.num_samples), bool)
         self._version = 0
-        self._lock = threading.Lock()
-        self._ranks: dict[int, int] = {}
-        self._is_within_epoch = False
-        self._named_epoch: int | None = None
-        self.epoch = 0
-        self._epochs_served = 0
-        self._shuffle_slots()
+        self._shuffle()
 
     @classmethod
     def from_tf_data(
@@ -247,43 +240,10 @@ class AugmentedDataset(keras.utils.PyDataset):
         self._active[:] = False
         self._version += 1
 
-    def set_epoch(self, epoch: int) -> None:
-        """Names the epoch that begins next, so that a resumed run keeps its order."""
-        self._named_epoch = check_count("epoch", epoch, minimum=0)
-
-    @property
-    def is_epoch_pending(self) -> bool:
-        """Whether the epoch named by `set_epoch` has not begun yet."""
-        return self._named_epoch is not None
-
-    def on_epoch_begin(self) -> None:
-        """Starts the epoch named by `set_epoch`, else the next; called by `fit`."""
-        if self._named_epoch is None:
-            self.epoch = self._epochs_served
-        else:
-            self.epoch = self._named_epoch
-        self._named_epoch = None
-        self._epochs_served = self.epoch + 1
-        self._is_within_epoch = True
-        self._shuffle_slots()
-
-    def on_epoch_end(self) -> None:
-        """Ends the epoch; called by `fit`."""
-        self._is_within_epoch = False
-
     def __len__(self) -> int:
         return -(-len(self._slots) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        if not 0 <= index < len(self):
-            raise IndexError(
-                f"Batch {index} does not exist: this dataset has {len(self)} batches."
-            )
-        if self._is_within_epoch:
-            # `fit` shuffles the batch numbers with Python's global `random`, whose
-            # state a resumed run does not have: serve by order of arrival instead.
-            with self._lock:
-                index = self._ranks.setdefault(index, len(self._ranks))
+    def _batch(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self.batch_size
         return self._gather(self._order[start : start + self.batch_size])
 
@@ -300,8 +260,7 @@ class AugmentedDataset(keras.utils.PyDataset):
             return inputs, targets
         return inputs, targets, self.sample_weight.take(rows)
 
-    def _shuffle_slots(self) -> None:
-        self._ranks = {}
+    def _shuffle(self) -> None:
         if self.shuffle:
             rng = np.random.default_rng((self.seed, self.epoch))
             self._order = rng.permutation(len(self._slots))

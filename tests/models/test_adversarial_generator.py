@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from uae_tf.models import AdversarialExampleGenerator
+
+MAKE = {
+    "dense": lambda: AdversarialExampleGenerator.dense((2,), (8,), 4, 3, seed=1),
+    "images": lambda: AdversarialExampleGenerator.dense(
+        (4, 4, 1), (8,), output_activation="sigmoid", seed=1
+    ),
+    "convolutional": lambda: AdversarialExampleGenerator.convolutional(
+        (8, 16, 3), width=2, noise_dim=5, seed=1
+    ),
+}
+
+
+def samples(generator, count=3):
+    shape = generator.encoder.input_shape[1:]
+    return np.random.default_rng(0).random((count, *shape)).astype("float32")
+
+
+@pytest.fixture(params=MAKE)
+def generator(request):
+    keras.utils.set_random_seed(0)
+    return MAKE[request.param]()
+
+
+def test_examples_have_the_shape_of_samples_and_follow_the_noise(generator):
+    x = samples(generator)
+    z = np.random.default_rng(1).normal(size=(2, 3, generator.noise_dim))
+    first, second = (generator([x, noise.astype("float32")]).numpy() for noise in z)
+    assert first.shape == x.shape
+    assert np.any(first != second)
+    drawn = [generator(x).numpy() for _ in range(2)]
+    assert np.any(drawn[0] != drawn[1])
+
+
+def test_it_survives_a_keras_file(generator, tmp_path):
+    x = samples(generator)
+    z = np.ones((3, generator.noise_dim), "float32")
+    generator.save(tmp_path / "generator.keras")
+    loaded = keras.saving.load_model(tmp_path / "generator.keras")
+    np.testing.assert_array_equal(loaded([x, z]), generator([x, z]))
+    assert loaded.seed == 1
+
+
+def test_pretraining_makes_an_autoencoder_of_it():
+    keras.utils.set_random_seed(0)
+    generator = AdversarialExampleGenerator.dense((2,))
+    x = np.random.default_rng(0).normal(size=(256, 2)).astype("float32")
+    history = generator.pretrain(x, epochs=30, batch_size=32, verbose=0).history
+    assert history["loss"][-1] < 0.1 * history["loss"][0]
+
+
+def test_three_halvings_and_back():
+    generator = AdversarialExampleGenerator.convolutional((32, 32, 3))
+    assert generator.encoder.output_shape == (None, 4, 4, 256)
+    assert generator.noise_dim == 64
+
+
+def encoder(units=4):
+    return keras.Sequential([keras.Input((2,)), layers.Dense(units)])
+
+
+def decoder(units=2, code=4):
+    inputs = [keras.Input((code,)), keras.Input((3,))]
+    return keras.Model(inputs, layers.Dense(units)(layers.Concatenate()(inputs)))
+
+
+def test_networks_of_ones_own():
+    generator = AdversarialExampleGenerator(encoder(), decoder())
+    assert generator.noise_dim == 3
+    assert generator(np.zeros((5, 2), "float32")).shape == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((encoder, lambda: decoder(units=3)), r"shape of the encoder's input, \(N.*3"),
+        ((encoder, lambda: decoder(code=5)), r"must take \[code, z\].*\(None, 4\)"),
+        ((encoder, encoder), r"must take \[code, z\]"),
+        ((lambda: keras.Sequential([layers.Dense(4)]), decoder), "encoder must be a b"),
+    ],
+)
+def test_parts_that_do_not_fit(parts, message):
+    with pytest.raises(ValueError, match=message):
+        AdversarialExampleGenerator(*(make() for make in parts))
+
+
+def test_sides_that_cannot_be_halved():
+    with pytest.raises(ValueError, match="sides divisible by 8"):
+        AdversarialExampleGenerator.convolutional((28, 28, 1))
