@@ -38,8 +38,9 @@ def load(
 
     `"digits"` ships with scikit-learn, which draws `"circles"` as well (points in the
     plane, not in [0, 1]); other image sets come through tensorflow-datasets, which
-    downloads a set only if it is not prepared in `data_dir` yet. `"isolet"`, `"coil20"`, `"mice_protein"` and `"activity"` are built from files
-    at hand by `uae_tf.datasets.prepare` or `uae-tf datasets prepare`.
+    downloads a set only if it is not prepared in `data_dir` yet. `"isolet"`,
+    `"coil20"`, `"mice_protein"` and `"activity"` are built from files at hand by
+    `uae_tf.datasets.prepare` or `uae-tf datasets prepare`.
 
     Features are scaled by their range in the training split, test values clipped to
     it; missing proteins filled by class means of the training split (in test rows by
