@@ -13,12 +13,19 @@ from .attacks import (
     GaussianNoise,
     MatchedNoise,
     MinMaxAttack,
+    PenaltyAttack,
     PGDAttack,
     UniformNoise,
     VirtualAdversarialPerturbation,
     attack,
 )
-from .criteria import Criterion, Divergence, Reconstruction
+from .criteria import (
+    Criterion,
+    Divergence,
+    Reconstruction,
+    TargetedMargin,
+    UntargetedMargin,
+)
 from .mine import MINE, GaussianMI, L2Similarity, Similarity
 from .serving import export
 from .training import (
@@ -51,11 +58,14 @@ __all__ = [
     "MatchedNoise",
     "MinMaxAttack",
     "PGDAttack",
+    "PenaltyAttack",
     "Reconstruction",
     "SemiSupervisedDataset",
     "Similarity",
+    "TargetedMargin",
     "UAECallback",
     "UniformNoise",
+    "UntargetedMargin",
     "VirtualAdversarialPerturbation",
     "VirtualAdversarialTraining",
     "attack",

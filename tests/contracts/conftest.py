@@ -17,6 +17,7 @@ from uae_tf import (
     L2Similarity,
     MatchedNoise,
     MinMaxAttack,
+    PenaltyAttack,
     PGDAttack,
     Reconstruction,
     UniformNoise,
@@ -123,6 +124,11 @@ def minmax(similarity, **fixed):
     return make
 
 
+def penalty(criterion, **settings):
+    defaults = {"steps": 3, "search_steps": 3, "step_size": 0.05, "epsilon": 0.3}
+    return PenaltyAttack(criterion, GaussianMI(), **{**defaults, **settings})
+
+
 def pgd(norm, **fixed):
     def make(criterion, **settings):
         return PGDAttack(criterion, **{"steps": 4, "norm": norm, **fixed, **settings})
@@ -135,6 +141,7 @@ ATTACKS: dict[str, Callable[..., Attack]] = {
     "minmax-gaussian": minmax(GaussianMI),
     "minmax-l2": minmax(L2Similarity),
     "minmax-criterion-only": minmax(lambda: None),
+    "penalty": penalty,
     # Short steps: long ones end in the same corner from wherever they start.
     "pgd-linf": pgd("linf", epsilon=0.15, step_size=0.02),
     "pgd-l2": pgd("l2", epsilon=0.5, step_size=0.05),

@@ -99,12 +99,14 @@ def test_trace_holds_every_iterate_and_the_result_is_one_of_them(one_case):
     if not has_restarts(one_case):
         assert traced.trace is None
         return
-    steps, count = one_case.attack.steps, len(one_case.x)
-    assert all(t.shape == (steps + 1, count) for t in traced.trace.values())
-    # The start noise is no find: the choice is among iterates 1 ... T.
-    f = traced.trace["criterion"][1:]
+    count, rows = len(one_case.x), one_case.attack.steps + 1
+    descents = getattr(one_case.attack, "search_steps", 1)
+    assert all(t.shape == (descents * rows, count) for t in traced.trace.values())
+    # The start noise of a descent is no find: the choice is among iterates 1 ... T.
+    found = np.arange(descents * rows) % rows > 0
+    f = traced.trace["criterion"][found]
     has_similarity = getattr(one_case.attack, "similarity", None) is not None
-    by = traced.trace["similarity"][1:] if has_similarity else f
+    by = traced.trace["similarity"][found] if has_similarity else f
     feasible = f <= 0.0
     best = np.where(feasible.any(axis=0), np.where(feasible, by, np.inf), f)
     chosen = np.argmin(best, axis=0), np.arange(count)

@@ -4,6 +4,7 @@ from .attack import Attack
 from .minmax import PRESETS, MinMaxAttack
 from .noise import GaussianNoise, MatchedNoise, UniformNoise
 from .one_line import attack
+from .penalty import PenaltyAttack
 from .pgd import PGDAttack
 from .result import AttackResult
 from .virtual_adversarial import VirtualAdversarialPerturbation
@@ -16,6 +17,7 @@ __all__ = [
     "MatchedNoise",
     "MinMaxAttack",
     "PGDAttack",
+    "PenaltyAttack",
     "UniformNoise",
     "VirtualAdversarialPerturbation",
     "attack",

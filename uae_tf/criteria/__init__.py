@@ -2,6 +2,13 @@
 
 from .criterion import Criterion
 from .divergence import Divergence
+from .margin import TargetedMargin, UntargetedMargin
 from .reconstruction import Reconstruction
 
-__all__ = ["Criterion", "Divergence", "Reconstruction"]
+__all__ = [
+    "Criterion",
+    "Divergence",
+    "Reconstruction",
+    "TargetedMargin",
+    "UntargetedMargin",
+]
