@@ -12,8 +12,12 @@ TEST = [
     "pytest-timeout>=2.3",
     # What scikit-learn people pass around; its own checks look at data frames too.
     "pandas>=2.2",
+    # Reads the notebooks' two forms, which a test holds together.
+    "jupytext>=1.16",
     *SERVING,
 ]
+# A kernel to run them in, and what executes (scripts/run_notebooks.py) and tests them.
+NOTEBOOKS = ["ipykernel>=6.29", "nbmake>=1.5.5", "jupytext>=1.16", *SERVING]
 
 setup(
     name="uae-tf",
@@ -43,6 +47,7 @@ setup(
     extras_require={
         "test": TEST,
         "serving": SERVING,
+        "notebooks": NOTEBOOKS,
         "dev": [
             *TEST,
             "ruff>=0.9",

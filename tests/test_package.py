@@ -10,6 +10,8 @@ import uae_tf
 REPOSITORY = Path(__file__).parents[1]
 HEAVY = {"tensorflow_datasets", "sklearn", "matplotlib", "jinja2", "scipy.stats"}
 HEAVY |= {"grpc", "tensorflow_serving"}
+# In a notebook without ipywidgets its import warns.
+HEAVY |= {"tqdm.auto"}
 
 
 def test_importing_leaves_out_what_only_some_commands_need():

@@ -244,3 +244,13 @@ def test_one_warning_where_no_sample_succeeded(model, x):
 def test_an_attack_without_perturb_says_so(x):
     with pytest.raises(NotImplementedError, match="Attack must override `perturb`"):
         Attack(None)(x)
+
+
+def test_first_calls_of_many_attacks_are_not_taken_for_retracing(
+    model, x, caplog, monkeypatch
+):
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)
+    for _ in range(6):
+        attack = GaussianNoise(0.1, Reconstruction(model))
+        attack.criterion.evaluate(x, attack(x).examples)
+    assert "retracing" not in caplog.text

@@ -35,3 +35,15 @@ def test_a_classifier_is_refused(x):
 def test_unknown_settings_are_refused(model, x):
     with pytest.raises(TypeError, match="num_steps"):
         uae_tf.attack(model, x, num_steps=3)
+
+
+def test_a_preset_is_that_of_the_long_form(model, criterion, x):
+    short = uae_tf.attack(model, x, preset="strong", **SMALL)
+    long = uae_tf.MinMaxAttack.from_preset("strong", criterion, **SMALL)(x)
+    np.testing.assert_array_equal(short.examples, long.examples)
+    assert not np.array_equal(short.l2, uae_tf.attack(model, x, **SMALL).l2)
+
+
+def test_an_unknown_preset_is_refused(model, x):
+    with pytest.raises(ValueError, match=r"`preset` must be one of.*'weak'"):
+        uae_tf.attack(model, x, preset="weak")

@@ -107,3 +107,8 @@ def test_no_global_figures(images):
         "matplotlib.pyplot" not in sys.modules
         or not __import__("matplotlib.pyplot").pyplot.get_fignums()
     )
+
+
+def test_a_notebook_shows_a_figure_by_itself(images):
+    x = images[0]
+    assert gallery(x, x, x, x)._repr_png_().startswith(b"\x89PNG")

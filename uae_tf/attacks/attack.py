@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -9,7 +10,6 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from ..criteria import Criterion
 from ..ops import l2_norm, linf_norm, per_sample_seeds
@@ -92,7 +92,11 @@ class Attack:
         self.seed = seed
         self.num_traces = 0
         self.unfinished: AttackResult | None = None
-        self._compiled = tf.function(self._attack_batch, autograph=False)
+        # A partial of its own: TensorFlow counts traces per code object, and would take
+        # the first calls of five attacks for one attack that is traced over and over.
+        self._compiled = tf.function(
+            functools.partial(self._attack_batch), autograph=False
+        )
 
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
@@ -319,7 +323,12 @@ def _progress(
 ) -> tuple[Progress, Callable[[], None]]:
     if callable(progress):
         return progress, lambda: None
-    bar = tqdm(total=total, desc=name, unit="sample", disable=not progress)
+    if not progress:
+        return lambda done, total: None, lambda: None
+    # Not above: in a notebook without ipywidgets the mere import warns.
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=total, desc=name, unit="sample")
 
     def report(done: int, total: int | None) -> None:
         del total

@@ -16,7 +16,11 @@ _CALL_SETTINGS = ("batch_size", "sample_ids", "progress", "trace")
 
 
 def attack(
-    model: keras.Model, x: np.ndarray | tf.data.Dataset, **settings: Any
+    model: keras.Model,
+    x: np.ndarray | tf.data.Dataset,
+    *,
+    preset: str | None = None,
+    **settings: Any,
 ) -> AttackResult:
     """Finds unsupervised adversarial examples for a model that reconstructs its input.
 
@@ -27,6 +31,8 @@ def attack(
     Args:
         model: a built Keras model whose output has the shape of its input.
         x: ``(N, *shape)`` floating point within the bounds, or a dataset of batches.
+        preset: start of the attack: "strong" for examples that differ more from x,
+            "paper" or "published"; default that of :class:`MinMaxAttack`.
         **settings: of :class:`MinMaxAttack` (epsilon, steps, initial_noise, ...) and of
             its call (batch_size, progress, trace, sample_ids).
 
@@ -44,4 +50,7 @@ def attack(
         (4, 8)
     """
     call = {name: settings.pop(name) for name in _CALL_SETTINGS if name in settings}
-    return MinMaxAttack(Reconstruction(model), **settings)(x, **call)
+    criterion = Reconstruction(model)
+    if preset is None:
+        return MinMaxAttack(criterion, **settings)(x, **call)
+    return MinMaxAttack.from_preset(preset, criterion, **settings)(x, **call)

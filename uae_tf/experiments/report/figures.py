@@ -101,8 +101,9 @@ def relative_loss_change(changes: Mapping[str, np.ndarray]) -> Figure:
         raise ValueError("changes must hold one arm with a finite change, got none.")
     low, high = np.percentile(np.concatenate([*finite.values()]), [0.5, 99.5])
     low, high = min(low, 0.0), max(high, 0.0)
-    margin = 0.04 * (high - low) or 1.0
-    bins = np.linspace(low - margin, high + margin, 61)
+    # Zero is an edge: a bar across it would show successes as failures.
+    width = (high - low) / 55.0 or 0.1
+    bins = width * np.arange(np.floor(low / width) - 2, np.ceil(high / width) + 3)
     shares = {arm: float(np.mean(v <= 0.0)) for arm, v in finite.items()}
     figure = new_figure(10.0, 1.1 + 0.95 * len(finite), _changes_text(shares))
     panels = figure.subplots(len(finite), 1, squeeze=False, sharex=True)[:, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Literal
 
 from matplotlib.axes import Axes
@@ -21,6 +22,15 @@ GRID = "#e4e8ec"
 LABEL, SMALL = 10.5, 9.5
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook shows: outside of pyplot it would print a name only."""
+
+    def _repr_png_(self) -> bytes:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", dpi=100)
+        return picture.getvalue()
+
+
 def new_figure(width: float, height: float, description: str) -> Figure:
     """Make an empty figure that carries its own description.
 
@@ -33,7 +43,9 @@ def new_figure(width: float, height: float, description: str) -> Figure:
     Returns:
         A figure outside of pyplot's global state, so it needs no closing.
     """
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = NotebookFigure(
+        figsize=(width, height), layout="constrained", facecolor="white"
+    )
     figure.set_label(description)
     return figure
 
