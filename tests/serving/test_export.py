@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 import uae_tf
-from uae_tf.criteria import Criterion
 from uae_tf.files import to_plain
 
 from .conftest import signature_defs
@@ -202,22 +201,15 @@ def test_the_attack_refuses_what_lies_outside_of_the_bounds(exported_attack):
             exported_attack["attack"](x=X, seed=bad)
 
 
-@keras.saving.register_keras_serializable("tests")
-class Margin(Criterion):
-    """A criterion with labels: the output of the label's unit."""
-
-    needs_labels = True
-
-    def loss(self, outputs, context):
-        return tf.gather(outputs, context["y"], axis=1, batch_dims=1)
-
-
 def test_a_criterion_with_labels_makes_them_an_input(tmp_path):
-    model = dense()
-    attack = uae_tf.PGDAttack(Margin(model), steps=2)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)])
+    attack = uae_tf.PGDAttack(uae_tf.UntargetedMargin(model), steps=2)
     ask = signatures(uae_tf.export(model, tmp_path, attack=attack))
-    y, seed = np.arange(4), np.array([0], np.int32)
-    expected = np.asarray(model(X))[y, y]
+    y, seed = np.array([0, 1, 2, 1]), np.array([0], np.int32)
+    logits = np.asarray(model(X))
+    others = [np.delete(row, label).max() for row, label in zip(logits, y, strict=True)]
+    expected = logits[np.arange(4), y] - others
     np.testing.assert_allclose(ask["score"](x=X, y=y)["score"], expected, atol=1e-6)
     result = attack(X, y)
     for form, x in (("", X), ("_uint8", X8)):

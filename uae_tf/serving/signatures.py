@@ -115,8 +115,10 @@ class Signatures:
         assert self.criterion is not None
         x = checked_samples(x, self.shape)
         y = checked_labels(labels[0], x) if labels else None
-        context = self.criterion.prepare(x, y, self.criterion.outputs(x))
-        return {"score": context["baseline"]}
+        outputs = self.criterion.outputs(x)
+        context = self.criterion.prepare(x, y, outputs)
+        # Not the baseline: margins, which compare with no clean sample, have none.
+        return {"score": self.criterion.loss(outputs, context)}
 
     def _attack(self, x: tf.Tensor, *others: tf.Tensor) -> Outputs:
         assert self.attack is not None
