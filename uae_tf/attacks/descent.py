@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -73,6 +73,9 @@ class SimilarityDescent(Attack):
 
     needs_criterion = True
 
+    #: Settings by name, for :meth:`from_preset`.
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
     #: Length of a further step of every entry down the signed similarity (published
     #: penalty code, SPEC 2.5.2); 0 for none.
     similarity_step: float = 0.0
@@ -115,6 +118,32 @@ class SimilarityDescent(Attack):
                 f"Received: initial_noise={initial_noise!r}"
             )
         self._bound = self.similarity and self.similarity.for_model(criterion.model)
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str,
+        criterion: Criterion,
+        similarity: Similarity | str | None = "mine",
+        **settings: Any,
+    ) -> Self:
+        """An attack with the settings of one of ``presets``, as far as not overridden.
+
+        Args:
+            preset: "paper", or another key of the class's ``presets``.
+            criterion: what success means, with the model.
+            similarity: as for the class itself.
+            **settings: further settings; they override the preset's.
+
+        Raises:
+            ValueError: an unknown preset.
+        """
+        if preset not in cls.presets:
+            raise ValueError(
+                f"`preset` must be one of {tuple(cls.presets)}. "
+                f"Received: preset={preset!r}"
+            )
+        return cls(criterion, similarity, **{**cls.presets[preset], **settings})
 
     def noise_limit(self, shape: tuple[int, ...]) -> float:
         """Half-width of the uniform start noise for samples of ``shape``."""

@@ -79,6 +79,8 @@ class MinMaxAttack(SimilarityDescent):
         mixes numbers of successive iterates and clips x + delta only (SPEC 2.8).
     """
 
+    presets = PRESETS
+
     def __init__(
         self,
         criterion: Criterion,
@@ -110,24 +112,6 @@ class MinMaxAttack(SimilarityDescent):
         )
         self.multiplier_step_size = multiplier_step_size
         self._require_not_negative("multiplier_step_size")
-
-    @classmethod
-    def from_preset(
-        cls,
-        preset: str,
-        criterion: Criterion,
-        similarity: Similarity | str | None = "mine",
-        **settings: Any,
-    ) -> MinMaxAttack:
-        """An attack with the start of the "paper", the "published" code, or "strong".
-
-        ``settings`` override the preset's.
-        """
-        if preset not in PRESETS:
-            raise ValueError(
-                f"`preset` must be one of {tuple(PRESETS)}. Received: preset={preset!r}"
-            )
-        return cls(criterion, similarity, **{**PRESETS[preset], **settings})
 
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool

@@ -102,6 +102,8 @@ class PenaltyAttack(SimilarityDescent):
         Hsu et al., AAAI 2022, section 4.3 (Table 3); SPEC 1.10, 2.5, 4.18.
     """
 
+    presets = PRESETS
+
     def __init__(
         self,
         criterion: Criterion,
@@ -136,24 +138,6 @@ class PenaltyAttack(SimilarityDescent):
         self.similarity_step = similarity_step
         self._require_positive("search_steps", "initial_multiplier")
         self._require_not_negative("similarity_step")
-
-    @classmethod
-    def from_preset(
-        cls,
-        preset: str,
-        criterion: Criterion,
-        similarity: Similarity | str | None = "mine",
-        **settings: Any,
-    ) -> PenaltyAttack:
-        """An attack as in the "paper", or as the published "code" ran.
-
-        ``settings`` override the preset's.
-        """
-        if preset not in PRESETS:
-            raise ValueError(
-                f"`preset` must be one of {tuple(PRESETS)}. Received: preset={preset!r}"
-            )
-        return cls(criterion, similarity, **{**PRESETS[preset], **settings})
 
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
