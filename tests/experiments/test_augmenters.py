@@ -7,7 +7,7 @@ from uae_tf.criteria import Reconstruction
 from uae_tf.evaluation import perturbation_sizes
 from uae_tf.experiments import seed_run
 from uae_tf.experiments.augmenters import Augmenter, conventional_copy
-from uae_tf.experiments.seed_run import Bench, SeedRun
+from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
 from uae_tf.experiments.settings import ReconstructionSettings
 from uae_tf.models import build
 from uae_tf.ops import per_sample_seeds
@@ -29,7 +29,7 @@ def make_run(tmp_path, **settings):
     # Whoever looks at the test split finds out.
     data = datasets.load("digits", samples=settings.samples)
     data.x_test[:] = np.nan
-    return SeedRun(Bench(settings, data), 0, tmp_path, Silence())
+    return SeedRun(ReconstructionBench(settings, data), 0, tmp_path, Silence())
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from ..attacks import (
 from ..criteria import Reconstruction
 from ..mine import MINE, GaussianMI, L2Similarity
 from ..ops import pad_to
-from .settings import ReconstructionSettings
+from .settings import ExperimentSettings
 
 #: (samples done, samples in all)
 Progress = Callable[[int, int | None], None]
@@ -38,7 +38,7 @@ class Augmenter:
         settings: of the experiment.
     """
 
-    def __init__(self, model: keras.Model, settings: ReconstructionSettings) -> None:
+    def __init__(self, model: keras.Model, settings: ExperimentSettings) -> None:
         self.model = model
         self.settings = settings
         self.criterion = Reconstruction(model, norm=settings.norm)

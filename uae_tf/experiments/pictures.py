@@ -10,7 +10,6 @@ import numpy as np
 from .arrays import read_arrays, write_arrays
 from .report import convergence, errors_by_arm, gallery, relative_loss_change
 from .seed_run import SeedRun
-from .settings import ReconstructionSettings
 from .summary import CANDIDATE
 
 _GALLERY = 8
@@ -57,10 +56,8 @@ class Pictures:
         return found
 
     def _collect_attack(self, run: SeedRun) -> None:
-        settings: ReconstructionSettings = run.settings
         augmenter = run.bench.augmenter
-        kind = settings.source_model or settings.model
-        augmenter.model.set_weights(run.original(kind))
+        augmenter.model.set_weights(run.original(run.bench.source_kind))
         x = run.x[:_GALLERY]
         examples = run.copies(CANDIDATE)[0][:_GALLERY]
         self.arrays |= {
@@ -70,7 +67,7 @@ class Pictures:
             "gallery/output_of_examples": augmenter.model.predict(examples, verbose=0),
             "gallery/success": np.any(x != examples, axis=tuple(range(1, x.ndim))),
         }
-        draw = run.seed * settings.num_copies
+        draw = run.seed * run.settings.num_copies
         trace = augmenter.trace(CANDIDATE, run.x[:_TRACED], draw)
         self.arrays |= {f"trace/{name}": values for name, values in trace.items()}
 

@@ -1,8 +1,9 @@
-"""All arms of the reconstruction experiment for one seed."""
+"""All arms of an experiment for one seed."""
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from ..training import retrain
 from .arrays import read_arrays, write_arrays
 from .augmenters import UAE_ARMS, Augmenter, conventional_copy
 from .progress import JobProgress
-from .settings import ReconstructionSettings
+from .settings import ExperimentSettings, ReconstructionSettings
 
 #: Standard deviations that gaussian_tuned is chosen from (DESIGN, decision 6).
 STDDEVS = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -34,20 +35,24 @@ _BORROWS = {"matched_noise": "mine_uae", "conventional_mine_uae": "mine_uae"}
 Weights = list[np.ndarray]
 
 
-class Bench:
-    """What all seeds share: data, recipe, and models compiled once.
+class Bench(ABC):
+    """What all seeds share: data, the way of training, and models compiled once.
 
     Args:
         settings: of the experiment.
         data: the data set, already cut to the wanted number of samples.
+        kind: of model that is retrained.
+        source_kind: of model that is attacked.
 
     Attributes:
         judge: the attacked criterion on a model of the kind that is retrained; its
             weights are set seed by seed.
-        augmenter: makes the examples, against ``settings.source_model`` if given.
+        augmenter: makes the examples, against a model of the source kind.
     """
 
-    def __init__(self, settings: ReconstructionSettings, data: Dataset) -> None:
+    def __init__(
+        self, settings: ExperimentSettings, data: Dataset, kind: str, source_kind: str
+    ) -> None:
         if "gaussian_tuned" in settings.arms and len(data.x_train) < 2:
             raise ValueError(
                 "`arms` has gaussian_tuned, which holds out training samples and so "
@@ -56,20 +61,58 @@ class Bench:
             )
         self.settings = settings
         self.data = data
-        self.recipe = recipe(settings.model, settings.recipe, data.sample_shape)
-        self.judge = Reconstruction(self.factory(settings.model)(), settings.norm)
-        source = settings.source_model
-        attacked = self.judge.model if source is None else self.factory(source)()
+        self.kind = kind
+        self.source_kind = source_kind
+        self.judge = Reconstruction(self.factory(kind)(), settings.norm)
+        attacked = self.judge.model
+        if source_kind != kind:
+            attacked = self.factory(source_kind)()
         self.augmenter = Augmenter(attacked, settings)
 
-    def factory(self, kind: str) -> Callable[[], keras.Model]:
-        """Makes a fresh, compiled model of a kind."""
-        return lambda: build(kind, self.data.sample_shape, self.settings.recipe)
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """Passes over the augmented data."""
+
+    @property
+    @abstractmethod
+    def batch_size(self) -> int:
+        """Samples an update."""
+
+    @abstractmethod
+    def factory(self, kind: str, updates: int = 1) -> Callable[[], keras.Model]:
+        """Makes a fresh, compiled model of a kind, to be trained that long."""
+
+    def described_settings(self) -> dict[str, Any]:
+        """Settings that were left to the recipe, as they turned out."""
+        return {"epochs": self.epochs}
 
     def updates(self, num_samples: int, copies: int) -> int:
         """Updates of the wanted epochs over samples and ``copies`` copies of each."""
-        epochs = self.settings.epochs or self.recipe.epochs
-        return epochs * -(-num_samples * (1 + copies) // self.recipe.batch_size)
+        return self.epochs * -(-num_samples * (1 + copies) // self.batch_size)
+
+
+class ReconstructionBench(Bench):
+    """Autoencoders by their recipes."""
+
+    settings: ReconstructionSettings
+
+    def __init__(self, settings: ReconstructionSettings, data: Dataset) -> None:
+        self.recipe = recipe(settings.model, settings.recipe, data.sample_shape)
+        source = settings.source_model or settings.model
+        super().__init__(settings, data, settings.model, source)
+
+    @property
+    def epochs(self) -> int:
+        return self.settings.epochs or self.recipe.epochs
+
+    @property
+    def batch_size(self) -> int:
+        return self.recipe.batch_size
+
+    def factory(self, kind: str, updates: int = 1) -> Callable[[], keras.Model]:
+        del updates
+        return lambda: build(kind, self.data.sample_shape, self.settings.recipe)
 
 
 class SeedRun:
@@ -101,7 +144,7 @@ class SeedRun:
         started = time.perf_counter()
         entry: dict[str, Any] = {}
         if arm == "original":
-            weights = self.original(self.settings.model)
+            weights = self.original(self.bench.kind)
             updates = self.num_updates
         else:
             copies = self._arm_copies(arm, stddev)
@@ -111,14 +154,12 @@ class SeedRun:
             updates = self.num_updates
             if arm == "original_short":
                 updates = self.bench.updates(len(self.x), 0)
-            weights = self._train(self.settings.model, copies, updates, arm)
+            weights = self._train(self.bench.kind, copies, updates, arm)
         self.progress.start(f"seed {self.seed}: {arm}, measuring")
-        test = self._errors(weights, self.bench.data.x_test)
-        train = self._errors(weights, self.x)
+        measured = self._measure(weights)
         attack_seconds = self._attack_seconds.get(arm, 0.0)
         return {
-            "test_error": float(test.mean()),
-            "train_error": float(train.mean()),
+            **measured,
             **entry,
             "updates": updates,
             "attack_seconds": attack_seconds,
@@ -158,7 +199,7 @@ class SeedRun:
             ]
             examples = [c.examples for c in copies]
             weights = self._train(
-                self.settings.model, examples, updates, f"choosing sigma {stddev}", fit
+                self.bench.kind, examples, updates, f"choosing sigma {stddev}", fit
             )
             errors[str(stddev)] = float(self._errors(weights, judged).mean())
         return errors
@@ -175,14 +216,14 @@ class SeedRun:
         """Makes what several arms share, so that it counts in the time of its own."""
         if arm in _WITHOUT_COPIES:
             return
-        self.original(self.settings.model)
+        self.original(self.bench.kind)
         attacker = arm if arm in UAE_ARMS else _BORROWS.get(arm)
         if attacker:
-            self.original(self.settings.source_model or self.settings.model)
+            self.original(self.bench.source_kind)
             self.copies(attacker)
 
     def _attack(self, arm: str) -> list[np.ndarray]:
-        kind = self.settings.source_model or self.settings.model
+        kind = self.bench.source_kind
         weights, found = self.original(kind), []
         for round_ in range(self.settings.rounds):
             self.bench.augmenter.model.set_weights(weights)
@@ -221,7 +262,7 @@ class SeedRun:
 
     def _measure_copies(self, arm: str, copies: list[np.ndarray]) -> dict[str, float]:
         """An independent look at the examples, the same for noise and for attacks."""
-        self.bench.judge.model.set_weights(self.original(self.settings.model))
+        self.bench.judge.model.set_weights(self.original(self.bench.kind))
         found = [measure_examples(self.bench.judge, self.x, copy) for copy in copies]
         self.changes[arm] = found[0]["relative_loss_change"]
         means = {n: float(np.mean([part[n] for part in found])) for n in found[0]}
@@ -240,15 +281,21 @@ class SeedRun:
         inputs = np.concatenate([x, *copies])
         is_clean = self.settings.target == "clean"
         return retrain(
-            self.bench.factory(kind),
+            self.bench.factory(kind, updates),
             inputs,
             updates=updates,
-            batch_size=self.bench.recipe.batch_size,
+            batch_size=self.bench.batch_size,
             target=self.settings.target,
             x_target=np.concatenate([x] * (1 + len(copies))) if is_clean else None,
             seed=self.seed,
             progress=self.progress.update,
         ).model.get_weights()
+
+    def _measure(self, weights: Weights) -> dict[str, Any]:
+        """What the trained model is worth."""
+        test = self._errors(weights, self.bench.data.x_test)
+        train = self._errors(weights, self.x)
+        return {"test_error": float(test.mean()), "train_error": float(train.mean())}
 
     def _errors(self, weights: Weights, x: np.ndarray) -> np.ndarray:
         # One model measures all: its forward pass is compiled once, not per training.

@@ -1,9 +1,9 @@
-"""Settings of the reconstruction experiment, checked before any work is done."""
+"""Settings of the experiments, checked before any work is done."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,14 +31,12 @@ CONVENTIONAL = ("flip", "rotation", "noise")
 
 
 @dataclasses.dataclass(frozen=True)
-class ReconstructionSettings:
-    """Everything that a result of the experiment depends on.
+class ExperimentSettings:
+    """What the result of every experiment depends on.
 
     Args:
         dataset: name for :func:`uae_tf.datasets.load`.
         data_dir: folder with prepared data, or None for the usual places.
-        model: "dense", "sparse", "conv" or "adversarial".
-        recipe: "paper" or "modern"; see :func:`uae_tf.models.recipe`.
         samples: training samples; None for all.
         epochs: passes over the augmented data; None for the recipe's.
         seeds: number of repetitions, each with other weights and other noise.
@@ -53,15 +51,14 @@ class ReconstructionSettings:
         target: of augmented samples: "self" (published code) or "clean".
         copies: augmented copies per sample and round.
         rounds: each round attacks the model of the round before.
-        source_model: kind of model to attack instead (transfer); None for ``model``.
-        conventional: augmentations of the arms "conventional...".
         seed: of the first repetition; the others count on from it.
     """
 
+    #: Arms that may be asked for.
+    KNOWN_ARMS: ClassVar[tuple[str, ...]] = ARMS
+
     dataset: str = "digits"
     data_dir: str | None = None
-    model: str = "dense"
-    recipe: str = "modern"
     samples: int | None = None
     epochs: int | None = None
     seeds: int = 3
@@ -74,20 +71,14 @@ class ReconstructionSettings:
     target: str = "self"
     copies: int = 1
     rounds: int = 1
-    source_model: str | None = None
-    conventional: tuple[str, ...] = ("flip", "rotation")
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._choose("model", tuple(MODELS))
-        self._choose("recipe", ("paper", "modern"))
         self._choose("preset", ("default", *PRESETS))
         self._choose("similarity", ("mine", "gaussian"))
         self._choose("norm", ("l2", "squared"))
         self._choose("target", ("self", "clean"))
-        self._choose("source_model", (None, *MODELS))
-        self._choose_some("arms", ARMS + EXTRA_ARMS)
-        self._choose_some("conventional", CONVENTIONAL)
+        self._choose_some("arms", self.KNOWN_ARMS)
         for name in ("seeds", "steps", "copies", "rounds"):
             self._count(name)
         for name in ("samples", "epochs"):
@@ -129,6 +120,32 @@ class ReconstructionSettings:
     def _choose(self, name: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, name)
         _check(value in allowed, name, value, allowed)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionSettings(ExperimentSettings):
+    """Settings of the reconstruction experiment.
+
+    Args:
+        model: "dense", "sparse", "conv" or "adversarial".
+        recipe: "paper" or "modern"; see :func:`uae_tf.models.recipe`.
+        source_model: kind of model to attack instead (transfer); None for ``model``.
+        conventional: augmentations of the arms "conventional...".
+    """
+
+    KNOWN_ARMS: ClassVar[tuple[str, ...]] = ARMS + EXTRA_ARMS
+
+    model: str = "dense"
+    recipe: str = "modern"
+    source_model: str | None = None
+    conventional: tuple[str, ...] = ("flip", "rotation")
+
+    def __post_init__(self) -> None:
+        self._choose("model", tuple(MODELS))
+        self._choose("recipe", ("paper", "modern"))
+        self._choose("source_model", (None, *MODELS))
+        self._choose_some("conventional", CONVENTIONAL)
+        super().__post_init__()
 
 
 def _check(is_fine: bool, name: str, value: Any, allowed: tuple[Any, ...]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .settings import ReconstructionSettings
+from .settings import ExperimentSettings, ReconstructionSettings
 from .verdict import verdict
 
 #: arm -> seed -> numbers
@@ -51,11 +51,14 @@ def paper_error(settings: ReconstructionSettings, arm: str) -> float | None:
     return _PAPER[settings.model][_PAPER_ARMS.index(arm)]
 
 
-def rows(settings: ReconstructionSettings, runs: Runs) -> list[dict[str, Any]]:
+def rows(
+    settings: ExperimentSettings, runs: Runs, further: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """One row per arm that has at least one finished seed.
 
     A seed whose model diverged has no finite error: it counts neither in mean nor in
     standard deviation, and the row says so under ``error`` where no other is left.
+    ``further`` names numbers of this experiment alone.
     """
     found = []
     for arm in settings.arms:
@@ -63,26 +66,30 @@ def rows(settings: ReconstructionSettings, runs: Runs) -> list[dict[str, Any]]:
         if not entries:
             continue
         row: dict[str, Any] = {"arm": arm}
-        for name in _STATISTICS:
+        for name in (*_STATISTICS, *further):
             values = [entry[name] for entry in entries if name in entry]
             row[name] = _statistic(values) if values else None
         if row["test_error"]["mean"] is None:
             row["error"] = "no finite error"
         row["updates"] = entries[0]["updates"]
         row["seconds"] = float(np.mean([entry["seconds"] for entry in entries]))
-        row["paper"] = paper_error(settings, arm)
         found.append(row)
     return found
 
 
-def judge(settings: ReconstructionSettings, runs: Runs) -> dict[str, Any] | None:
-    """The verdict on mine_uae, None where there is nothing to compare."""
+def judge(
+    settings: ExperimentSettings, runs: Runs, key: str = "test_error"
+) -> dict[str, Any] | None:
+    """The verdict on mine_uae, None where there is nothing to compare.
+
+    ``key`` is the number it is about, lower being better.
+    """
     controls = [a for a in settings.arms if a not in (CANDIDATE, *_NO_CONTROL)]
     if CANDIDATE not in settings.arms or not controls:
         return None
     values = {
         arm: [
-            None if entry is None else _number(entry["test_error"])
+            None if entry is None else _number(entry[key])
             for entry in _entries(settings, runs, arm)
         ]
         for arm in (CANDIDATE, *controls)
@@ -90,7 +97,7 @@ def judge(settings: ReconstructionSettings, runs: Runs) -> dict[str, Any] | None
     return verdict(values, CANDIDATE, controls).to_dict()
 
 
-def notes(settings: ReconstructionSettings, tuning: Mapping[str, float]) -> list[str]:
+def notes(settings: ExperimentSettings, tuning: Mapping[str, float]) -> list[str]:
     """What a reader must know beside the numbers."""
     found = []
     if tuning:
@@ -107,7 +114,7 @@ def notes(settings: ReconstructionSettings, tuning: Mapping[str, float]) -> list
     )
     if settings.dataset == "cifar10":
         found.append("CIFAR-10 may be a JPEG copy, depending on the folder it is in.")
-    if settings.source_model:
+    if isinstance(settings, ReconstructionSettings) and settings.source_model:
         found.append(
             f"Transfer: examples were made against the {settings.source_model} model; "
             "success rate and loss change are those of the retrained kind."
@@ -125,7 +132,7 @@ def best_stddev(tuning: Mapping[str, float]) -> float:
 
 
 def _entries(
-    settings: ReconstructionSettings, runs: Runs, arm: str
+    settings: ExperimentSettings, runs: Runs, arm: str
 ) -> list[Mapping[str, Any] | None]:
     """What an arm measured with each of the wanted seeds, None for one to come."""
     seeds = range(settings.seed, settings.seed + settings.seeds)
