@@ -8,6 +8,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from uae_tf import cli, datasets
+from uae_tf.commands import show
+from uae_tf.commands.choices import names_in
 from uae_tf.experiments.settings import ARMS, EXTRA_ARMS, ReconstructionSettings
 
 
@@ -76,7 +78,7 @@ def test_every_setting_is_an_option_with_the_same_default():
     assert defaults.pop("out") is None
     assert defaults.pop("resume") is False
     for name in ("arms", "conventional"):
-        defaults[name] = cli._list(defaults[name])
+        defaults[name] = names_in(defaults[name])
     assert defaults == ReconstructionSettings().to_dict()
 
 
@@ -131,8 +133,8 @@ def test_the_table_fits_a_terminal(monkeypatch, results, width, tmp_path):
     def console(**settings):
         return Console(file=screen, force_terminal=True, width=width, **settings)
 
-    monkeypatch.setattr(cli, "Console", console)
-    cli._show(results, tmp_path)
+    monkeypatch.setattr(show, "Console", console)
+    show.show(results, tmp_path)
     text = plain(screen.getvalue())
     table = text[: text.index("mine_uae shows")]
     assert max(map(len, table.splitlines())) <= width

@@ -15,8 +15,11 @@ from rich.markup import escape
 
 from . import datasets as data_sets
 from .attacks import PRESETS, Attack, MinMaxAttack
+from .commands.choices import Norm, Preset, SimilarityName, Target, names_in
+from .commands.select import select_command
+from .commands.show import show
 from .criteria import Reconstruction
-from .experiments.reconstruction import REPORT, RESULTS, reconstruct
+from .experiments.reconstruction import reconstruct
 from .experiments.settings import ARMS, CONVENTIONAL, EXTRA_ARMS, ReconstructionSettings
 from .mine import MINE, GaussianMI, L2Similarity
 from .serving import export
@@ -48,22 +51,6 @@ class RecipeName(StrEnum):
     MODERN = "modern"
 
 
-class Preset(StrEnum):
-    """Starts of the attack."""
-
-    DEFAULT = "default"
-    PAPER = "paper"
-    PUBLISHED = "published"
-    STRONG = "strong"
-
-
-class SimilarityName(StrEnum):
-    """Similarities of the arm mine_uae."""
-
-    MINE = "mine"
-    GAUSSIAN = "gaussian"
-
-
 class AttackName(StrEnum):
     """Attacks that can be exported with a model, by their similarity."""
 
@@ -72,24 +59,6 @@ class AttackName(StrEnum):
     GAUSSIAN = "gaussian"
     L2 = "l2"
     CRITERION = "criterion"
-
-
-class Norm(StrEnum):
-    """Norms of the criterion."""
-
-    L2 = "l2"
-    SQUARED = "squared"
-
-
-class Target(StrEnum):
-    """Targets of augmented samples."""
-
-    SELF = "self"
-    CLEAN = "clean"
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 @app.callback()
@@ -182,7 +151,7 @@ def reconstruct_command(
         samples=samples,
         epochs=epochs,
         seeds=seeds,
-        arms=_list(arms),
+        arms=names_in(arms),
         preset=preset.value,
         similarity=similarity.value,
         similarity_weight=similarity_weight,
@@ -192,12 +161,15 @@ def reconstruct_command(
         copies=copies,
         rounds=rounds,
         source_model=None if source_model is None else source_model.value,
-        conventional=_list(conventional),
+        conventional=names_in(conventional),
         seed=seed,
     )
     out = out or Path("runs") / f"{dataset}-{model.value}"
     results = reconstruct(settings, out, resume, Console(stderr=True))
-    _show(results, out)
+    show(results, out)
+
+
+app.command("select")(select_command)
 
 
 @app.command("export")
@@ -273,7 +245,7 @@ def _attack(
 
 
 @datasets_app.command("list")
-def datasets_list() -> None:
+def datasetsnames_in() -> None:
     """Lists the names that --dataset takes."""
     for name in data_sets.names():
         typer.echo(name)
@@ -304,27 +276,6 @@ def datasets_prepare(
     all. Afterwards --dataset NAME and uae_tf.datasets.load("NAME") find it.
     """
     typer.echo(data_sets.prepare(name, source, data_dir))
-
-
-def _show(results: dict, out: Path) -> None:
-    from .experiments.report import ESSENTIAL, arms_table, fits, to_rich
-
-    console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
-        # A pipe has no width; the usual guess of 80 would leave out half of the table.
-        console.width = max(console.width, 132)
-    table = arms_table(results)
-    if not fits(table, console.width):
-        table = arms_table(results, ESSENTIAL)
-    console.print(to_rich(table, console.width))
-    if results["verdict"]:
-        console.print(results["verdict"]["sentence"])
-    if not results["complete"]:
-        text = f"Interrupted. Go on with the same command and --resume ({out})."
-        console.print(text, soft_wrap=True)
-        raise typer.Exit(130)
-    text = f"Results: {out / RESULTS}  Report: {out / REPORT}"
-    console.print(text, soft_wrap=True)
 
 
 def main() -> None:

@@ -56,6 +56,7 @@ class Experiment(ABC):
         self.out = out
         self.runs: dict[str, dict[str, dict[str, Any]]] = {}
         self.tuning: dict[str, float] = {}
+        self.further: dict[str, dict[str, dict[str, Any]]] = {}
         self.environment = environment()
         self.bench = bench
         self.is_resumed = self._restore(resume)
@@ -101,6 +102,7 @@ class Experiment(ABC):
                 done[str(seed)] = numbers
                 self._write(is_complete=False)
             self.progress.finish_job()
+        self.run_further(run)
 
     @abstractmethod
     def paper_numbers(self, arm: str) -> dict[str, float | None]:
@@ -111,12 +113,12 @@ class Experiment(ABC):
         return summary.notes(self.settings, self.tuning)
 
     def further_results(self) -> dict[str, Any]:
-        """What else belongs into results.json, to be found there by a later run."""
+        """What else belongs into results.json; ``further`` itself is read back."""
         return {}
 
-    def restore_further(self, saved: dict[str, Any]) -> None:
-        """Takes over what an earlier run put there."""
-        del saved
+    def run_further(self, run: SeedRun) -> None:
+        """Measures what is no arm, into ``further``, after the arms of a seed."""
+        del run
 
     def _stddev(self, run: SeedRun) -> float:
         """Chosen once, with the first seed that needs it, and told in the notes."""
@@ -172,7 +174,7 @@ class Experiment(ABC):
         is_compatible(saved["settings"], self._described_settings(), _MAY_DIFFER)
         self.runs = saved["runs"]
         self.tuning = saved["tuning"]
-        self.restore_further(saved)
+        self.further = saved.get("further", {})
         return True
 
 

@@ -68,7 +68,7 @@ def rows(
         row: dict[str, Any] = {"arm": arm}
         for name in (*_STATISTICS, *further):
             values = [entry[name] for entry in entries if name in entry]
-            row[name] = _statistic(values) if values else None
+            row[name] = statistic(values) if values else None
         if row["test_error"]["mean"] is None:
             row["error"] = "no finite error"
         row["updates"] = entries[0]["updates"]
@@ -144,7 +144,8 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def _statistic(values: list[float | None]) -> dict[str, Any]:
+def statistic(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, standard deviation and values over seeds; only finite ones are counted."""
     numbers = np.array([_number(value) for value in values])
     finite = numbers[np.isfinite(numbers)]
     return {

@@ -5,11 +5,13 @@ from .controls_table import controls_table
 from .figures import convergence, errors_by_arm, gallery, relative_loss_change
 from .html import render_report, write_report
 from .render import fits, to_markdown, to_rich
+from .selection import baselines_table, selected_pixels
 
 __all__ = [
     "COLUMNS",
     "ESSENTIAL",
     "arms_table",
+    "baselines_table",
     "controls_table",
     "convergence",
     "errors_by_arm",
@@ -17,6 +19,7 @@ __all__ = [
     "gallery",
     "relative_loss_change",
     "render_report",
+    "selected_pixels",
     "to_markdown",
     "to_rich",
     "write_report",

@@ -68,6 +68,42 @@ COLUMNS = (
         is_error=True,
     ),
     Column(
+        "accuracy",
+        "accuracy",
+        "%",
+        "Of 50 extremely randomised trees on the selected features, on test data.",
+        decimals=2,
+        factor=100.0,
+    ),
+    Column(
+        "paper_accuracy",
+        "paper accuracy",
+        "%",
+        "The accuracy printed in the paper.",
+        factor=100.0,
+    ),
+    Column(
+        "linear_error",
+        "linear error",
+        meaning="Mean squared error of a linear regression from the selected features "
+        "to all, on test data.",
+        decimals=3,
+        is_error=True,
+    ),
+    Column(
+        "distinct",
+        "distinct",
+        meaning="Number of different features among the selected.",
+        decimals=1,
+    ),
+    Column(
+        "confidence",
+        "confidence",
+        meaning="Mean largest probability of the selecting units: 1 where all have "
+        "decided, and 0.998 is wanted.",
+        decimals=3,
+    ),
+    Column(
         "train_error",
         "training error",
         meaning="The same on the training data, without the added samples.",
@@ -81,6 +117,13 @@ COLUMNS = (
         "Attack success rate: share of samples whose perturbed version the model "
         "handles no worse than the sample itself.",
         decimals=1,
+        factor=100.0,
+    ),
+    Column(
+        "paper_success_rate",
+        "paper ASR",
+        "%",
+        "The success rate printed in the paper.",
         factor=100.0,
     ),
     Column(
@@ -117,6 +160,8 @@ COLUMNS = (
 ESSENTIAL = (
     "test_error",
     "paper",
+    "accuracy",
+    "distinct",
     "train_error",
     "success_rate",
     "l2",

@@ -21,6 +21,12 @@ CAPTIONS: Mapping[str, Caption] = {
         below="Large marks are means over seeds with their standard deviation, small "
         "dots single seeds. Arms that differ less than their seeds do are alike.",
     ),
+    "selection": Caption(
+        "Selected pixels",
+        "What each arm selected with the first seed, on the mean of the training "
+        "images.",
+        "A pixel that two units selected is marked once.",
+    ),
     "gallery": Caption(
         "Gallery",
         "Samples of the training data, and what the attack made of them. A good "

@@ -24,6 +24,7 @@ from .captions import CAPTIONS, Caption
 from .cells import TableData, tone
 from .controls_table import controls_table
 from .numbers import fixed
+from .selection import baselines_table
 
 Figures = Mapping[str, Figure | bytes]
 
@@ -126,6 +127,8 @@ def _context(
         "is_complete": results.get("complete", True),
         **_verdict_context(results, settings),
         "arms": arms_table(results),
+        "baselines": baselines_table(results),
+        "selection": results.get("selection") or {},
         "figures": _ordered(pictures),
         "meanings": [ARMS[row["arm"]] for row in rows if row.get("arm") in ARMS],
         "notes": results.get("notes") or [],
@@ -176,7 +179,7 @@ def _title(candidate: str, settings: Mapping[str, Any]) -> str:
 
 
 def _facts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    names = ("dataset", "model", "samples", "epochs", "updates", "seeds")
+    names = ("dataset", "model", "features", "samples", "epochs", "updates", "seeds")
     facts = []
     for name in names:
         value = settings.get(name)
