@@ -32,9 +32,9 @@ class SelectionRecipe:
 # Chosen on a tenth of the training samples; docs/RESULTS.md tells what was tried.
 RECIPES: dict[str, SelectionRecipe] = {
     "mice_protein": SelectionRecipe(features=10, epochs=200, embedding_dim=32),
-    "isolet": SelectionRecipe(epochs=50, batch_size=128),
-    "coil20": SelectionRecipe(epochs=100),
-    "activity": SelectionRecipe(epochs=50, batch_size=128),
+    "isolet": SelectionRecipe(epochs=50, batch_size=128, dropout=0.0),
+    "coil20": SelectionRecipe(epochs=100, dropout=0.0),
+    "activity": SelectionRecipe(epochs=50, batch_size=128, dropout=0.0),
     "mnist": SelectionRecipe(epochs=20, batch_size=256, dropout=0.0),
     "fashion_mnist": SelectionRecipe(epochs=20, batch_size=256, dropout=0.0),
     "digits": SelectionRecipe(features=10, epochs=40, embedding_dim=32),

@@ -1,0 +1,175 @@
+import json
+
+import numpy as np
+import pytest
+
+from uae_tf import datasets
+from uae_tf.datasets import Dataset
+from uae_tf.evaluation.feature_baselines import BASELINES
+from uae_tf.evaluation.feature_selection import selection_quality
+from uae_tf.experiments import selection
+from uae_tf.experiments.selection import select
+from uae_tf.experiments.selection_run import SelectionBench
+from uae_tf.experiments.selection_settings import (
+    PAPER,
+    RECIPES,
+    SelectionRecipe,
+    SelectionSettings,
+)
+from uae_tf.experiments.storage import read_json
+
+ARMS = ("original", "gaussian_0.01", "mine_uae")
+TINY = {"epochs": 2, "steps": 2, "samples": 96, "similarity": "gaussian", "features": 3}
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Mice that are none: twelve named features in three groups, two classes."""
+    rng = np.random.default_rng(0)
+    base = rng.random((128, 3)).astype("float32")
+    x = np.repeat(base, 4, axis=1) * np.tile([1.0, 0.9, 0.8, 0.7], 3)
+    x, y = x.astype("float32"), (base[:, 1] > 0.5).astype(np.int64)
+    names = tuple(f"protein {i}" for i in range(12))
+    return Dataset(x[:96], y[:96], x[96:], y[96:], "mice_protein", names)
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """All of an experiment, tiny: results, folder, and how the data were loaded."""
+    out, calls = tmp_path_factory.mktemp("select") / "run", []
+
+    def load(*arguments, **options):
+        calls.append((arguments, options))
+        return data
+
+    settings = SelectionSettings(arms=ARMS, seeds=2, legacy=True, **TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selection.datasets, "load", load)
+        results = select(settings, out)
+    return results, out, calls
+
+
+def test_results_are_those_of_every_experiment_and_more(run):
+    results, out, calls = run
+    saved = read_json(out / "results.json")
+    assert saved == json.loads(json.dumps(results))
+    assert saved["experiment"] == "select"
+    assert calls == [(("mice_protein", None, 96), {"legacy": True})]
+    recipe = RECIPES["mice_protein"]
+    wanted = {"model": "concrete", "features": 3, "epochs": 2, "legacy": True}
+    wanted["learning_rate"] = recipe.learning_rate
+    assert saved["settings"].items() >= wanted.items()
+    assert [row["arm"] for row in saved["rows"]] == list(ARMS)
+    # 96 samples and 96 copies in batches of 64, twice.
+    assert {row["updates"] for row in saved["rows"]} == {6}
+
+
+def test_every_arm_has_what_its_features_are_worth(run, data):
+    results, _, _ = run
+    for arm, done in results["runs"].items():
+        for seed, entry in done.items():
+            chosen = entry["selected"]
+            assert len(chosen) == 3
+            assert entry["distinct"] == len(set(chosen))
+            expected = selection_quality(data, chosen, int(seed))
+            for name, value in expected.items():
+                assert entry[name] == pytest.approx(value), (arm, name)
+            assert 0.0 < entry["confidence"] <= 1.0
+    row = results["rows"][0]
+    values = [entry["accuracy"] for entry in results["runs"]["original"].values()]
+    assert row["accuracy"]["mean"] == pytest.approx(np.mean(values))
+
+
+def test_the_paper_stands_beside_original_and_uae(run):
+    rows = {row["arm"]: row for row in run[0]["rows"]}
+    names = ("paper", "paper_accuracy", "paper_success_rate")
+    found = {arm: tuple(row[name] for name in names) for arm, row in rows.items()}
+    assert found == {
+        "original": (0.00651, 0.8981, None),
+        "gaussian_0.01": (None, None, None),
+        "mine_uae": (0.00611, 0.912, 0.4024),
+    }
+    assert set(PAPER) < set(RECIPES)
+
+
+def test_baselines_are_measured_on_the_same_splits(run, data):
+    results, _, _ = run
+    assert [row["arm"] for row in results["baselines"]] == list(BASELINES)
+    entry = results["further"]["variance"]["1"]
+    expected = selection_quality(data, entry["selected"], 1)
+    assert entry["linear_error"] == pytest.approx(expected["linear_error"])
+
+
+def test_the_verdict_of_the_trees_is_told_in_the_notes(run):
+    notes = run[0]["notes"]
+    assert any(note.startswith("Of the trees' error (1 - accuracy)") for note in notes)
+    assert any("Legacy preprocessing" in note for note in notes)
+    assert any("15 measurements of a mouse" in note for note in notes)
+
+
+def test_the_report_names_features_and_baselines(run):
+    results, out, _ = run
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for part in ("Selected features", "protein ", "principal_features", "paper ASR"):
+        assert part in page
+    selected = results["selection"]["original"]
+    assert ", ".join(selected) in page
+    chosen = results["runs"]["original"]["0"]["selected"]
+    assert selected == [f"protein {i}" for i in dict.fromkeys(chosen)]
+
+
+def test_a_resumed_run_measures_nothing_twice(run, data, monkeypatch):
+    results, out, _ = run
+    monkeypatch.setattr(selection.datasets, "load", lambda *_, **__: data)
+
+    def refuse(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(selection.SelectionRun, "run", refuse)
+    monkeypatch.setattr(selection.SelectionRun, "baseline", refuse)
+    settings = SelectionSettings(arms=ARMS, seeds=2, legacy=True, **TINY)
+    again = select(settings, out, resume=True)
+    assert again["rows"] == results["rows"]
+    assert again["baselines"] == results["baselines"]
+
+
+def test_selected_pixels_are_drawn_on_the_mean_image(tmp_path):
+    settings = SelectionSettings(
+        dataset="digits", arms=("original",), seeds=1, baselines=False, **TINY
+    )
+    results = select(settings, tmp_path)
+    assert (tmp_path / "figures" / "selection.png").stat().st_size > 5000
+    assert results["baselines"] == []
+    assert results["selection"] == {}
+    assert results["verdict"] is None
+
+
+def test_a_factory_cools_over_the_updates_it_is_asked_for():
+    settings = SelectionSettings(dataset="digits", samples=20)
+    bench = SelectionBench(settings, datasets.load("digits", samples=20))
+    model = bench.factory("concrete", 77)()
+    assert model.annealing_steps == 77
+    assert model.select.k == RECIPES["digits"].features
+    rates = [float(model.optimizer._learning_rate(step)) for step in (0, 77)]
+    assert rates == pytest.approx([RECIPES["digits"].learning_rate, 0.0], abs=1e-9)
+
+
+def test_settings_override_the_recipe():
+    assert SelectionSettings(dataset="isolet").recipe == RECIPES["isolet"]
+    assert SelectionSettings(dataset="cifar10").recipe == SelectionRecipe()
+    changed = SelectionSettings(dataset="isolet", features=7, epochs=3).recipe
+    assert (changed.features, changed.epochs) == (7, 3)
+    assert changed.batch_size == RECIPES["isolet"].batch_size
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": 0}, "`features` must be a whole number, at least 1"),
+        ({"arms": ("conventional",)}, "`arms` must be one of: original, "),
+        ({"steps": 0}, "`steps` must be a whole number"),
+    ],
+)
+def test_wrong_settings_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SelectionSettings(**changes)
