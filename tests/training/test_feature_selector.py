@@ -21,6 +21,7 @@ X = np.repeat(RNG.random((60, 3)) * SCALES, 3, axis=1)
 X[:, ::3] *= -1.0
 Y = (X[:, 4] > 500).astype(int)
 QUICK = {"epochs": 40, "tries": 1, "learning_rate": 0.05, "hidden_units": ()}
+QUICK["embedding_dim"] = None
 
 
 def quick(**settings):
