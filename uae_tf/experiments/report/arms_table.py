@@ -106,7 +106,7 @@ COLUMNS = (
     Column(
         "train_error",
         "training error",
-        meaning="The same on the training data, without the added samples.",
+        meaning="The test error's like on the training data, without added samples.",
         decimals=3,
         is_error=True,
     ),
