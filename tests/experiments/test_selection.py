@@ -18,7 +18,7 @@ from uae_tf.experiments.selection_settings import (
 )
 from uae_tf.experiments.storage import read_json
 
-ARMS = ("original", "gaussian_0.01", "mine_uae")
+ARMS = ("original", "start_noise", "mine_uae")
 TINY = {"epochs": 2, "steps": 2, "samples": 96, "similarity": "gaussian", "features": 3}
 
 
@@ -86,7 +86,7 @@ def test_the_paper_stands_beside_original_and_uae(run):
     found = {arm: tuple(row[name] for name in names) for arm, row in rows.items()}
     assert found == {
         "original": (0.00651, 0.8981, None),
-        "gaussian_0.01": (None, None, None),
+        "start_noise": (None, None, None),
         "mine_uae": (0.00611, 0.912, 0.4024),
     }
     assert set(PAPER) < set(RECIPES)

@@ -67,7 +67,7 @@ class Augmenter:
         ids = np.arange(len(x)) + draw * len(x)
         key = arm if stddev is None else f"{arm}:{stddev}"
         if key not in self._attacks:
-            self._attacks[key] = self._make(arm, stddev)
+            self._attacks[key] = self._make(arm, stddev, x.shape[1:])
         size = min(256, len(x))
         return self._attacks[key](
             x, sizes, batch_size=size, sample_ids=ids, progress=progress
@@ -83,13 +83,12 @@ class Augmenter:
         """Half-width of the attacks' start noise."""
         return self._minmax(None).noise_limit(shape)
 
-    def _make(self, arm: str, stddev: float | None) -> Attack:
+    def _make(self, arm: str, stddev: float | None, shape: tuple[int, ...]) -> Attack:
         if arm in ("gaussian_0.01", "gaussian_0.001"):
             stddev = float(arm.removeprefix("gaussian_"))
         if stddev is not None:
             return GaussianNoise(stddev)
         if arm == "start_noise":
-            shape = self.model.input_shape[1:]
             # The paper's start is no noise at all: the smallest that is one then.
             return UniformNoise(self.noise_limit(shape) or 1e-6)
         if arm == "matched_noise":
