@@ -17,6 +17,7 @@ from . import datasets as data_sets
 from .attacks import PRESETS, Attack, MinMaxAttack
 from .commands.choices import Norm, Preset, SimilarityName, Target, names_in
 from .commands.select import select_command
+from .commands.semi_supervised import semi_supervised_command
 from .commands.show import show
 from .criteria import Reconstruction
 from .experiments.reconstruction import reconstruct
@@ -170,6 +171,7 @@ def reconstruct_command(
 
 
 app.command("select")(select_command)
+app.command("semisupervised")(semi_supervised_command)
 
 
 @app.command("export")

@@ -154,28 +154,50 @@ class Experiment(ABC):
 
     def _restore(self, resume: bool) -> bool:
         """Takes over what a run in the same folder has done; returns whether it did."""
-        path = self.out / RESULTS
-        if not path.exists():
+        saved = saved_run(self.out, self.name, resume, {"settings", "runs", "tuning"})
+        if saved is None:
             return False
-        saved = read_json(path)
-        if not resume:
-            if not saved.get("complete"):
-                raise ValueError(
-                    f"{path} holds an unfinished run. Go on with --resume, or choose "
-                    "another folder with --out."
-                )
-            return False
-        missing = {"settings", "runs", "tuning"} - set(saved)
-        if missing or saved.get("experiment") != self.name:
-            raise ValueError(
-                f"{path} does not hold a run of `{self.name}` to resume. Choose "
-                "another folder with --out."
-            )
         is_compatible(saved["settings"], self._described_settings(), _MAY_DIFFER)
         self.runs = saved["runs"]
         self.tuning = saved["tuning"]
         self.further = saved.get("further", {})
         return True
+
+
+def saved_run(
+    out: Path, name: str, resume: bool, needed: set[str]
+) -> dict[str, Any] | None:
+    """What a run in the folder has written, if this one is to go on from it.
+
+    Args:
+        out: folder of the run.
+        name: the experiment's.
+        resume: whether to go on.
+        needed: what its results.json must hold.
+
+    Returns:
+        The saved results; None where there are none, or a finished run is replaced.
+
+    Raises:
+        ValueError: an unfinished run would be lost, or it is of something else.
+    """
+    path = out / RESULTS
+    if not path.exists():
+        return None
+    saved = read_json(path)
+    if not resume:
+        if not saved.get("complete"):
+            raise ValueError(
+                f"{path} holds an unfinished run. Go on with --resume, or choose "
+                "another folder with --out."
+            )
+        return None
+    if needed - set(saved) or saved.get("experiment") != name:
+        raise ValueError(
+            f"{path} does not hold a run of `{name}` to resume. Choose "
+            "another folder with --out."
+        )
+    return saved
 
 
 def check_folder(out: Path) -> None:

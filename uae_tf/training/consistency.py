@@ -55,6 +55,7 @@ class ConsistencyTraining(keras.Model):
 
     Example:
         >>> import numpy as np
+        >>> from uae_tf import SemiSupervisedDataset
         >>> from uae_tf.models import DenseClassifier
         >>> model = ConsistencyTraining(DenseClassifier((2,), 2, (8,)))
         >>> model.compile("adam")

@@ -120,4 +120,5 @@ def kind_of(name: str) -> str:
     """
     if name in ARMS:
         return ARMS[name].kind
-    return ADVERSARIAL if name.endswith("uae") else CONTROL
+    is_adversarial = name.endswith("uae") or name.startswith(("vat", "generator"))
+    return ADVERSARIAL if is_adversarial else CONTROL

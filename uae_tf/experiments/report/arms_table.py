@@ -68,6 +68,12 @@ COLUMNS = (
         is_error=True,
     ),
     Column(
+        "setting",
+        "setting",
+        meaning="ε of VAT, λ of the generator, the size of a UAE: as fixed in the "
+        "arm's name, else chosen on validation data.",
+    ),
+    Column(
         "accuracy",
         "accuracy",
         "%",
@@ -177,7 +183,8 @@ def arms_table(
     Args:
         results: the experiment's results. Arms named in `settings["arms"]` that have
             no row yet, or a row without a test error, are shown as pending; a row
-            with an `error` text as failed.
+            with an `error` text as failed. `error_unit` is the unit of errors, None
+            for a scale that suits them; `column_meanings` replaces meanings.
         keys: of the columns to show, e.g. `ESSENTIAL`; None for all.
 
     Returns:
@@ -192,10 +199,15 @@ def arms_table(
         if column.key == "test_error" or any(statistic(r.get(column.key)) for r in rows)
     ]
     found = [statistic(row.get(c.key)) for row in rows for c in columns if c.is_error]
-    exponent = exponent_for(s.mean for s in found if s)
+    unit = str(results.get("error_unit") or "")
+    exponent = 0 if unit else exponent_for(s.mean for s in found if s)
     best = {c.key: _lowest(rows, c.key) for c in columns if c.has_best}
     seeds = _seed_count(results)
-    headers = [Header(c.title, _unit(c, exponent), c.meaning) for c in columns]
+    said = results.get("column_meanings") or {}
+    headers = [
+        Header(c.title, _unit(c, exponent, unit), said.get(c.key, c.meaning))
+        for c in columns
+    ]
     return TableData(
         "Arms of the comparison",
         (Header("arm"), *headers),
@@ -272,5 +284,7 @@ def _seed_count(results: Mapping[str, Any]) -> int | None:
     return int(number) if math.isfinite(number) else None
 
 
-def _unit(column: Column, exponent: int) -> str:
-    return scale_label(exponent) if column.is_error else column.unit
+def _unit(column: Column, exponent: int, error_unit: str) -> str:
+    if not column.is_error:
+        return column.unit
+    return error_unit or scale_label(exponent)

@@ -34,6 +34,25 @@ CAPTIONS: Mapping[str, Caption] = {
         "The attack succeeds where the number below Φ(x + δ) is no larger than the one "
         "below Φ(x).",
     ),
+    "boundaries": Caption(
+        "Decision boundaries",
+        "What the classifiers of the first seed predict over the plane. Large marks "
+        "are the labelled points, small dots the unlabelled ones.",
+        "The line is where the prediction changes; the number is the test error.",
+    ),
+    "generated": Caption(
+        "Generated examples",
+        "Test samples, what the generator of the first seed makes of each with several "
+        "noise vectors z, and the change. Unlike a step along a gradient, a change of "
+        "the code need not be pixel-wise.",
+        "Sorted into kinds of change by rules of thumb, the clearest first.",
+    ),
+    "sensitivity": Caption(
+        "Sensitivity to the setting",
+        "The trainings that the settings were chosen by. The slides claim that the "
+        "generator depends less on λ than VAT on ε.",
+        "Line: mean over seeds. Dots: single seeds.",
+    ),
     "convergence": Caption(
         "Convergence of the attack",
         "How far the attack is from success (f, at or below 0 is success), how alike "

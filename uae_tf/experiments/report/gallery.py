@@ -68,7 +68,7 @@ def gallery(
     figure = _canvas(columns, shown, success)
     grid = figure.subplots(len(_ROWS), columns, squeeze=False, sharex="row")
     extent = max(float(np.nanmax(np.abs(np.nan_to_num(stack[_DELTA])))), 1e-12)
-    draw = _draw_image if shown else _draw_line
+    draw = draw_image if shown else _draw_line
     for row, values in enumerate(stack):
         limits = (-extent, extent) if row == _DELTA else bounds
         for column, axes in enumerate(grid[row]):
@@ -133,9 +133,10 @@ def _canvas(
     return figure
 
 
-def _draw_image(
+def draw_image(
     axes: Axes, image: np.ndarray, limits: tuple[float, float], is_delta: bool
 ) -> None:
+    """Draw (height, width) or (height, width, 3) within limits, as delta if it is."""
     if is_delta and image.ndim == 3:
         # The mean over channels would cancel signed noise: show the largest change.
         largest = np.argmax(np.abs(image), axis=-1, keepdims=True)

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from ..comparison import NO_SEED
 from ..storage import to_plain, write_atomic
 from ..verdict import Verdict
-from .arms import ARMS
+from .arms import ARMS, Arm, kind_of
 from .arms_table import arms_table, rows_with_pending
 from .captions import CAPTIONS, Caption
 from .cells import TableData, tone
@@ -130,7 +130,8 @@ def _context(
         "baselines": baselines_table(results),
         "selection": results.get("selection") or {},
         "figures": _ordered(pictures),
-        "meanings": [ARMS[row["arm"]] for row in rows if row.get("arm") in ARMS],
+        "meanings": _meanings(results, rows),
+        "teach": _teach(results),
         "notes": results.get("notes") or [],
         "command": results.get("command", ""),
         "lists": [
@@ -138,6 +139,22 @@ def _context(
             ("Environment", _entries(results.get("environment") or {})),
         ],
     }
+
+
+def _meanings(
+    results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> list[Arm]:
+    """What each arm is: in the experiment's own words if it has some."""
+    words = results.get("meanings")
+    if words is None:
+        return [ARMS[row["arm"]] for row in rows if row.get("arm") in ARMS]
+    return [Arm(name, kind_of(name), text) for name, text in words.items()]
+
+
+def _teach(results: Mapping[str, Any]) -> str:
+    """The page's explanations: the experiment's own, else those of the first one."""
+    own = f"teach_{results.get('experiment', '')}.html"
+    return own if (Path(__file__).parent / own).exists() else "teach.html"
 
 
 def _verdict_context(

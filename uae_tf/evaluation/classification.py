@@ -1,0 +1,55 @@
+"""How often a classifier errs, and whether examples keep their class."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+
+def error_rate(
+    model: keras.Model, x: np.ndarray, y: np.ndarray, batch_size: int = 1000
+) -> float:
+    """Share of samples that are not given their class.
+
+    Args:
+        model: returns ``(batch, classes)``; the largest output is the prediction.
+        x: ``(N, *shape)``.
+        y: ``(N,)`` class numbers.
+        batch_size: samples per forward pass.
+
+    Returns:
+        The share, in [0, 1]; NaN where an output is not finite.
+
+    Raises:
+        ValueError: no sample, or another number of labels.
+    """
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(
+            "`x` and `y` must have the same number of rows, one or more. "
+            f"Received: x of shape {x.shape}, y of shape {np.shape(y)}"
+        )
+    outputs = model.predict(x, batch_size=batch_size, verbose=0)
+    if not np.all(np.isfinite(outputs)):
+        return float("nan")
+    return float(np.mean(outputs.argmax(axis=1) != y))
+
+
+def label_agreement(
+    judge: keras.Model, x: np.ndarray, examples: np.ndarray, batch_size: int = 1000
+) -> float:
+    """Share of examples to which an independent classifier gives the class of x.
+
+    Examples that are to be predicted like their sample should still be of its class.
+    The classifier in training is no judge of that: it was trained to agree.
+
+    Args:
+        judge: returns ``(batch, classes)``; trained apart, best on many labels.
+        x: ``(N, *shape)``.
+        examples: ``(N, *shape)``.
+        batch_size: samples per forward pass.
+
+    Returns:
+        The share, in [0, 1].
+    """
+    predictions = judge.predict(x, batch_size=batch_size, verbose=0).argmax(axis=1)
+    return 1.0 - error_rate(judge, examples, predictions, batch_size)

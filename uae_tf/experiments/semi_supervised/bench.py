@@ -1,0 +1,326 @@
+"""Training and measuring one trial of the semi-supervised experiment."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from ... import datasets
+from ...attacks import MinMaxAttack, VirtualAdversarialPerturbation
+from ...criteria import Divergence, Reconstruction
+from ...datasets import Dataset, SemiSupervisedSplit, semi_supervised_split
+from ...evaluation import error_rate, perturbation_sizes
+from ...mine import GaussianMI
+from ...models import build
+from ...training import (
+    AdversarialGeneratorTraining,
+    ConsistencyTraining,
+    SemiSupervisedDataset,
+    VirtualAdversarialTraining,
+)
+from .arms import Trial
+from .settings import SemiSupervisedSettings
+
+#: Validation points drawn for the circles, which have as many as one likes.
+CIRCLE_VALIDATION = 1000
+#: Fit epochs a training is cut into, for progress and for the stop at NaN.
+_EPOCHS = 10
+#: Offset of the seeds that validation points of the circles are drawn with.
+_OTHER_POINTS = 100_000
+_MEASURED = 500
+#: Updates per compiled call at most: beyond it nothing is gained.
+_MOST_STEPS = 25
+
+Progress = Callable[[int, int | None], None]
+
+
+class Bench:
+    """Data and training of one seed at a time.
+
+    Args:
+        settings: of the experiment.
+    """
+
+    def __init__(self, settings: SemiSupervisedSettings) -> None:
+        self.settings = settings
+        self.protocol = settings.protocol
+        self._data: Dataset | None = None
+        self._splits: dict[int, SemiSupervisedSplit] = {}
+        self._uaes: dict[tuple[float, int], np.ndarray] = {}
+
+    def split(self, seed: int) -> SemiSupervisedSplit:
+        """Labelled, unlabelled, validation and test samples of a seed."""
+        if seed not in self._splits:
+            draw = self._circles if self.settings.dataset == "circles" else self._images
+            self._splits = {seed: draw(seed)}
+            self._uaes = {}
+        return self._splits[seed]
+
+    def train(
+        self, trial: Trial, seed: int, progress: Progress | None = None
+    ) -> tuple[ConsistencyTraining, dict[str, float]]:
+        """Trains one trial with one seed.
+
+        Args:
+            trial: method and setting.
+            seed: of labels, weights, order and noise.
+            progress: called as ``progress(updates done, updates)``.
+
+        Returns:
+            The trained model, and its numbers: errors in %, updates, seconds, the last
+            epoch's logs.
+
+        Raises:
+            FloatingPointError: the loss became NaN.
+        """
+        started = time.perf_counter()
+        split, protocol = self.split(seed), self.protocol
+        keras.utils.set_random_seed(seed)
+        classifier = protocol.classifier(split.sample_shape, split.num_classes)
+        model = self._model(trial, classifier, split, seed)
+        examples = None
+        if trial.method == "mine_uae":
+            examples = self.uaes(trial, seed)
+        data = SemiSupervisedDataset(
+            split.x_labelled,
+            split.y_labelled,
+            split.x_unlabelled,
+            examples,
+            labelled_batch=protocol.labelled_batch,
+            unlabelled_batch=protocol.unlabelled_batch,
+            steps_per_epoch=-(-protocol.updates // _EPOCHS),
+            seed=seed,
+        )
+        model.steps_per_execution = _divisor(len(data))
+        report = _Report(progress, len(data) * _EPOCHS)
+        history = model.fit(data, epochs=_EPOCHS, callbacks=[report], verbose=0).history
+        numbers = {
+            "test_error": 100.0 * error_rate(model, split.x_test, split.y_test),
+            "validation_error": 100.0
+            * error_rate(model, split.x_validation, split.y_validation),
+            "l2": self.length(trial, model, seed),
+            **{name: float(values[-1]) for name, values in history.items()},
+            "updates": len(data) * _EPOCHS,
+            "seconds": time.perf_counter() - started,
+        }
+        return model, {name: n for name, n in numbers.items() if n is not None}
+
+    def examples(
+        self, trial: Trial, model: ConsistencyTraining, x: np.ndarray, draw: int = 0
+    ) -> np.ndarray:
+        """What a trained model's method makes of samples.
+
+        Args:
+            trial: method and setting; not "supervised", not "mine_uae".
+            model: trained by :meth:`train`.
+            x: ``(N, *shape)``.
+            draw: another number gives other noise.
+
+        Returns:
+            ``(N, *shape)``.
+        """
+        if isinstance(model, AdversarialGeneratorTraining):
+            rng = np.random.default_rng(draw)
+            z = rng.normal(size=(len(x), model.generator.noise_dim)).astype("float32")
+            return model.generate(x, z, training=False).numpy()
+        margin = trial.value or 0.0
+        attack = VirtualAdversarialPerturbation(
+            Divergence(model.classifier, kappa=0.0),
+            epsilon=trial.value or 1.0,
+            power_iterations=0 if trial.method == "random" else 1,
+            # In training nothing is clipped.
+            bounds=(float(x.min()) - margin, float(x.max()) + margin),
+            seed=draw,
+        )
+        return attack(x).examples
+
+    def uaes(self, trial: Trial, seed: int) -> np.ndarray:
+        """MINE-UAEs of the unlabelled samples, ``(U, *shape)``, the same per seed.
+
+        Found against an autoencoder of the unlabelled samples; failures are the
+        samples themselves.
+        """
+        size = trial.value or 0.0
+        if (size, seed) not in self._uaes:
+            x = self.split(seed).x_unlabelled
+            low, high = float(x.min()), float(x.max())
+            self._uaes[size, seed] = low + (high - low) * _uaes(
+                (x - low) / (high - low), size, seed
+            )
+        return self._uaes[size, seed]
+
+    def length(
+        self, trial: Trial, model: ConsistencyTraining, seed: int
+    ) -> float | None:
+        """Mean L2 distance of an example from its sample, None without examples."""
+        if trial.method == "supervised":
+            return None
+        x = self.split(seed).x_unlabelled[:_MEASURED]
+        if trial.method == "mine_uae":
+            examples = self.uaes(trial, seed)[:_MEASURED]
+        else:
+            examples = self.examples(trial, model, x)
+        return float(perturbation_sizes(x, examples)["l2"].mean())
+
+    def _model(
+        self,
+        trial: Trial,
+        classifier: keras.Model,
+        split: SemiSupervisedSplit,
+        seed: int,
+    ) -> ConsistencyTraining:
+        protocol, value = self.protocol, trial.value or 1.0
+        optimizer = keras.optimizers.Adam(
+            LinearDecay(protocol.learning_rate, protocol.updates)
+        )
+        if trial.method == "generator":
+            generator = protocol.generator(split.sample_shape)
+            generator.pretrain(
+                split.x_unlabelled, epochs=protocol.pretrain_epochs, verbose=0
+            )
+            model = AdversarialGeneratorTraining(
+                classifier, generator, 1.0, value, protocol.roles, seed=seed
+            )
+            rate = keras.optimizers.Adam(protocol.generator_rate, beta_1=0.5)
+            model.compile(optimizer, generator_optimizer=rate)
+            return model
+        if trial.method in ("supervised", "mine_uae"):
+            weight = 0.0 if trial.method == "supervised" else 1.0
+            model = ConsistencyTraining(classifier, weight, seed=seed)
+        else:
+            model = VirtualAdversarialTraining(
+                classifier,
+                epsilon=value,
+                power_iterations=0 if trial.method == "random" else 1,
+                entropy_minimization=trial.method == "vat_entmin",
+                seed=seed,
+            )
+        model.compile(optimizer)
+        return model
+
+    def _images(self, seed: int) -> SemiSupervisedSplit:
+        settings, labels = self.settings, self.protocol.labels
+        if self._data is None:
+            self._data = datasets.load(
+                settings.dataset, settings.data_dir, settings.samples
+            )
+        return semi_supervised_split(
+            self._data,
+            _per_class(labels, self._data),
+            self.protocol.validation,
+            seed=seed,
+        )
+
+    def _circles(self, seed: int) -> SemiSupervisedSplit:
+        settings = self.settings
+
+        def draw(seed: int, samples: int | None = None) -> Dataset:
+            return datasets.load(
+                "circles",
+                samples=samples,
+                seed=seed,
+                noise=settings.noise,
+                factor=settings.factor,
+            )
+
+        data, other = draw(seed, settings.samples), draw(_OTHER_POINTS + seed)
+        labels = _per_class(self.protocol.labels, data)
+        count = self.protocol.validation or CIRCLE_VALIDATION
+        split = dataclasses.replace(
+            semi_supervised_split(data, labels, seed=seed),
+            x_validation=other.x_test[:count],
+            y_validation=other.y_test[:count],
+        )
+        if settings.placement == "random":
+            return split
+        rows = evenly_spaced(data.x_train, data.y_train, labels, seed)
+        return dataclasses.replace(
+            split, x_labelled=data.x_train[rows], y_labelled=data.y_train[rows]
+        )
+
+
+def evenly_spaced(x: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Numbers of the points nearest to ``count`` evenly spaced angles, per class.
+
+    Args:
+        x: ``(N, 2)``.
+        y: ``(N,)`` class numbers.
+        count: points per class.
+        seed: of the first angle, which all classes share.
+
+    Returns:
+        ``(classes * count,)``.
+    """
+    angles = np.arctan2(x[:, 1], x[:, 0])
+    first = np.random.default_rng(seed).uniform(0.0, 2 * np.pi)
+    rows = []
+    for number in np.unique(y):
+        for k in range(count):
+            turn = np.exp(1j * (angles - first - 2 * np.pi * k / count))
+            distance = np.where(y == number, np.abs(np.angle(turn)), np.inf)
+            rows.append(int(np.argmin(distance)))
+    return np.array(rows)
+
+
+@keras.saving.register_keras_serializable("uae_tf")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant rate that falls linearly to 0 over the second half of all updates."""
+
+    def __init__(self, learning_rate: float, updates: int) -> None:
+        self.learning_rate = learning_rate
+        self.updates = updates
+
+    def __call__(self, step: Any) -> Any:
+        left = 2.0 * (1.0 - keras.ops.cast(step, "float32") / self.updates)
+        return self.learning_rate * keras.ops.clip(left, 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {"learning_rate": self.learning_rate, "updates": self.updates}
+
+
+class _Report(keras.callbacks.Callback):
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        super().__init__()
+        self.progress = progress
+        self.total = total
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.progress is not None:
+            self.progress(int(self.model.optimizer.iterations), self.total)
+
+
+def _divisor(steps: int) -> int:
+    """Updates per compiled call: few calls, and none that overruns the epoch."""
+    return next(n for n in range(min(steps, _MOST_STEPS), 0, -1) if steps % n == 0)
+
+
+def _per_class(labels: int, data: Dataset) -> int:
+    if labels % data.num_classes or labels < data.num_classes:
+        raise ValueError(
+            f"`labels` must be a multiple of the {data.num_classes} classes of "
+            f"{data.name!r}, one label each or more. Received: {labels}"
+        )
+    return labels // data.num_classes
+
+
+def _uaes(x: np.ndarray, size: float, seed: int) -> np.ndarray:
+    """Against a dense autoencoder of ``x`` in [0, 1], by the closed form of MINE."""
+    keras.utils.set_random_seed(seed)
+    autoencoder = build("dense", x.shape[1:], recipe="modern")
+    autoencoder.fit(x, epochs=autoencoder.recipe.epochs, batch_size=100, verbose=0)
+    attack = MinMaxAttack(
+        Reconstruction(autoencoder),
+        GaussianMI(),
+        epsilon=size,
+        initial_noise=size,
+        initial_multiplier=100.0,
+        step_size=size / 20,
+        seed=seed,
+    )
+    return attack(np.clip(x, 0.0, 1.0)).augmented(x)

@@ -1,0 +1,184 @@
+"""Few labels, many samples: VAT, generated adversarial examples, and controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..experiment import REPORT, RESULTS, check_folder, saved_run
+from ..progress import JobProgress
+from ..report import write_report
+from ..storage import environment, is_compatible, write_json
+from . import summary
+from .arms import Trial
+from .bench import Bench
+from .pictures import Pictures
+from .settings import SemiSupervisedSettings
+
+EXPERIMENT = "semisupervised"
+#: More seeds and other arms leave those that are done as they are.
+_MAY_DIFFER = ("methods", "seeds")
+_ERROR = "Share of test samples that are not given their class, mean ± standard "
+_ERROR += "deviation over seeds. Lower is better; the lowest is bold."
+
+
+def semi_supervised(
+    settings: SemiSupervisedSettings,
+    out: Path,
+    resume: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Chooses settings, trains every method, and writes results and report.
+
+    First each method that has a setting is trained with every value of its grid on the
+    first seeds, and the value with the lowest validation error chosen; these trainings
+    are the sensitivity figure as well. Then every arm is trained with every seed. Each
+    finished training is written to ``out/results.json`` at once.
+
+    Args:
+        settings: of the experiment.
+        out: folder for results.json, report.html and figures.
+        resume: go on from the trainings in ``out`` instead of starting anew.
+        console: where progress is drawn.
+
+    Returns:
+        What results.json holds; ``complete`` is False after an interruption.
+
+    Raises:
+        ValueError: settings, data or a folder that do not fit; nothing has been
+            trained or written then.
+
+    Cost:
+        ``choice_seeds x values of the grids + seeds x arms`` trainings, less those
+        that are both.
+
+    Reference:
+        Ma et al., WISE 2019 (slides); SPEC 7.
+    """
+    check_folder(out)
+    bench = Bench(settings)
+    bench.split(settings.seed)  # Raises where data and labels do not fit.
+    return _Experiment(settings, bench, out, resume, console or Console()).run()
+
+
+class _Experiment:
+    """The run of one experiment: trainings in order, results after each."""
+
+    def __init__(
+        self,
+        settings: SemiSupervisedSettings,
+        bench: Bench,
+        out: Path,
+        resume: bool,
+        console: Console,
+    ) -> None:
+        self.settings = settings
+        self.bench = bench
+        self.out = out
+        self.runs: dict[str, dict[str, dict[str, Any]]] = {}
+        self.environment = environment()
+        self.is_resumed = self._restore(resume)
+        self.seeds = summary.seeds_of(settings)
+        arms = settings.arms
+        # dict, for an order without repetition.
+        self.searched = list(dict.fromkeys(a.chosen_by for a in arms if a.is_chosen))
+        values = sum(len(settings.grid(method)) for method in self.searched)
+        choosing = len(self.seeds[: settings.choice_seeds])
+        jobs = choosing * values + len(self.seeds) * len(arms)
+        self.progress = JobProgress(jobs, console)
+
+    def run(self) -> dict[str, Any]:
+        """Runs what is still to do; :func:`semi_supervised` tells the order."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        path = self.out / "figures.npz"
+        if not self.is_resumed:
+            path.unlink(missing_ok=True)
+        self.pictures = Pictures(path)
+        is_complete = False
+        try:
+            with self.progress:
+                self._choose()
+                choices = self._choices()
+                for seed in self.seeds:
+                    for arm in self.settings.arms:
+                        trial = summary.trial_of(arm, choices)
+                        assert trial is not None  # All choices are made by now.
+                        self._run(trial, seed)
+            is_complete = True
+        except KeyboardInterrupt:
+            # Everything finished is on disk; the report shows the rest as pending.
+            pass
+        results = self._write(is_complete)
+        figures = self.pictures.figures(results, self.settings)
+        write_report(results, figures, self.out / REPORT)
+        return results
+
+    def _choose(self) -> None:
+        for seed in self.seeds[: self.settings.choice_seeds]:
+            for method in self.searched:
+                for value in self.settings.grid(method):
+                    self._run(Trial(method, value), seed)
+
+    def _choices(self) -> dict[str, float]:
+        return summary.choose(self.settings, self.runs, self.searched)
+
+    def _run(self, trial: Trial, seed: int) -> None:
+        done = self.runs.setdefault(trial.key, {})
+        if str(seed) not in done:
+            self.progress.start(f"seed {seed}: {trial.key}")
+            try:
+                model, numbers = self.bench.train(trial, seed, self.progress.update)
+            except FloatingPointError as error:
+                # One training that diverged is a result, and no reason to stop.
+                nothing = {"test_error": None, "validation_error": None, "seconds": 0.0}
+                done[str(seed)] = {**nothing, "error": str(error)}
+            else:
+                if seed == self.seeds[0]:
+                    self.pictures.collect(self.bench, trial, model, seed)
+                done[str(seed)] = numbers
+            self._write(is_complete=False)
+        self.progress.finish_job()
+
+    def _write(self, is_complete: bool) -> dict[str, Any]:
+        settings, choices = self.settings, self._choices()
+        results = {
+            "experiment": EXPERIMENT,
+            "settings": self._described_settings(),
+            "environment": self.environment,
+            "rows": summary.rows(settings, self.runs, choices),
+            "verdict": summary.judge(settings, self.runs, choices),
+            "notes": summary.notes(settings, self.runs, choices),
+            "choices": choices,
+            "sensitivity": summary.sensitivity(settings, self.runs),
+            "error_unit": "%",
+            "meanings": summary.meanings(settings),
+            "column_meanings": {"test_error": _ERROR},
+            "complete": is_complete,
+            "command": self.environment["command"],
+            "runs": self.runs,
+        }
+        write_json(self.out / RESULTS, results)
+        return results
+
+    def _described_settings(self) -> dict[str, Any]:
+        settings, protocol = self.settings.to_dict(), self.settings.protocol
+        # A folder is where this machine keeps the data, not what the result depends on.
+        del settings["data_dir"]
+        settings["arms"] = list(settings["methods"])
+        for name in ("labels", "updates", "validation"):
+            settings[name] = getattr(protocol, name)
+        settings["epsilon_grid"] = list(protocol.epsilons)
+        settings["lambda_grid"] = list(protocol.lambdas)
+        return settings
+
+    def _restore(self, resume: bool) -> bool:
+        """Takes over what a run in the same folder has done; returns whether it did."""
+        saved = saved_run(self.out, EXPERIMENT, resume, {"settings", "runs"})
+        if saved is None:
+            return False
+        may_differ = (*_MAY_DIFFER, "arms")
+        is_compatible(saved["settings"], self._described_settings(), may_differ)
+        self.runs = saved["runs"]
+        return True

@@ -1,0 +1,125 @@
+"""What the figures of the semi-supervised report are drawn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ...training import ConsistencyTraining
+from ..arrays import read_arrays, write_arrays
+from ..report import errors_by_arm
+from ..report.semi_supervised import (
+    Panel,
+    decision_boundaries,
+    generated_gallery,
+    sensitivity,
+)
+from .arms import Trial
+from .bench import Bench
+from .settings import SemiSupervisedSettings
+from .summary import trial_of
+
+_SIDE, _LIMIT = 121, 1.4
+_SAMPLES, _DRAWS = 64, 3
+#: The slides' figure: two lengths of VAT, and the generator.
+_SHOWN = ("vat_0.1", "vat_1.0", "generator_1.0", "vat", "generator", "supervised")
+
+
+class Pictures:
+    """Arrays behind the figures, of the first seed, saved beside the results.
+
+    Args:
+        path: an ``.npz`` file; read if it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.arrays: dict[str, np.ndarray] = {}
+        if path.exists():
+            self.arrays = read_arrays(path)
+
+    def collect(
+        self, bench: Bench, trial: Trial, model: ConsistencyTraining, seed: int
+    ) -> None:
+        """Keeps what a trained model adds to the figures."""
+        split = bench.split(seed)
+        if split.sample_shape == (2,):
+            self.arrays |= {
+                f"boundary/{trial.key}": _class_one(model),
+                "points/unlabelled": split.x_unlabelled,
+                "points/labelled": split.x_labelled,
+                "points/labels": split.y_labelled,
+            }
+        elif trial.method == "generator":
+            x = split.x_test[:_SAMPLES]
+            draws = [bench.examples(trial, model, x, d) for d in range(_DRAWS)]
+            self.arrays |= {
+                "gallery/x": x,
+                f"gallery/{trial.key}": np.stack(draws, axis=1),
+            }
+        else:
+            return
+        write_arrays(self.path, self.arrays)
+
+    def figures(
+        self, results: dict[str, Any], settings: SemiSupervisedSettings
+    ) -> dict[str, Any]:
+        """The figures that can be drawn from what there is."""
+        found: dict[str, Any] = {}
+        if len(results["rows"]) > 1:
+            found["errors"] = errors_by_arm(results["rows"], label="test error (%)")
+        panels = self.panels(results, settings)
+        if panels:
+            found["boundaries"] = decision_boundaries(
+                {f"noise {settings.noise:g}": panels}
+            )
+        key = f"gallery/generator@{results['choices'].get('generator', 1.0):g}"
+        if key in self.arrays:
+            found["generated"] = generated_gallery(
+                self.arrays["gallery/x"], self.arrays[key]
+            )
+        if any(len(values) > 1 for values in results["sensitivity"].values()):
+            found["sensitivity"] = sensitivity(results["sensitivity"])
+        return found
+
+    def panels(
+        self, results: dict[str, Any], settings: SemiSupervisedSettings
+    ) -> dict[str, Panel]:
+        """Arm -> what its decision boundary is drawn from, for points in the plane."""
+        if "points/unlabelled" not in self.arrays:
+            return {}
+        panels = {}
+        arms = {arm.name: arm for arm in settings.arms}
+        for name in (n for n in _SHOWN if n in arms):
+            trial = trial_of(arms[name], results["choices"])
+            grid = self.arrays.get(f"boundary/{trial.key}") if trial else None
+            if trial is None or grid is None:
+                continue
+            entry = results["runs"][trial.key][str(settings.seed)]
+            panels[name] = Panel(
+                title=_title(name, trial),
+                probability=grid,
+                limit=_LIMIT,
+                unlabelled=self.arrays["points/unlabelled"],
+                labelled=self.arrays["points/labelled"],
+                labels=self.arrays["points/labels"],
+                error=entry["test_error"],
+            )
+        return panels
+
+
+def _class_one(model: ConsistencyTraining) -> np.ndarray:
+    """Probability of class 1 over a square, ``(side, side)``, rows from below."""
+    ticks = np.linspace(-_LIMIT, _LIMIT, _SIDE, dtype=np.float32)
+    points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    logits = model.predict(points, batch_size=len(points), verbose=0)
+    return tf.nn.softmax(logits)[:, 1].numpy().reshape(_SIDE, _SIDE)
+
+
+def _title(name: str, trial: Trial) -> str:
+    symbols = {"vat": "ε", "vat_entmin": "ε", "random": "ε", "generator": "λ"}
+    symbol = symbols.get(trial.method)
+    return f"{trial.method}, {symbol} = {trial.value:g}" if symbol else name

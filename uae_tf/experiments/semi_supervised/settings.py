@@ -1,0 +1,132 @@
+"""Settings of the semi-supervised experiment, checked before any work is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from .arms import Arm, parse_arm
+from .protocols import PROTOCOLS, Protocol
+
+DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator", "mine_uae")
+#: What the slides show beside: settings that nobody chose.
+SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
+PLACEMENTS = ("even", "random")
+_NUMBERS = ("labels", "updates", "samples", "validation", "choice_seeds", "seeds")
+
+
+@dataclasses.dataclass(frozen=True)
+class SemiSupervisedSettings:
+    """Everything that a result of the experiment depends on.
+
+    Args:
+        dataset: a key of ``PROTOCOLS``.
+        data_dir: folder with prepared data, or None for the usual places.
+        methods: arms: a method, whose setting is then chosen on validation data, or a
+            method and its fixed setting, such as "vat_0.1".
+        labels: labelled samples in all; None for the protocol's.
+        updates: of the classifier; None for the protocol's.
+        samples: training samples; None for all.
+        validation: samples held out to choose settings on; None for the protocol's.
+        seeds: repetitions, each with other labels, weights and noise.
+        choice_seeds: how many of them the settings are chosen by, at most ``seeds``.
+        noise: of the circles.
+        factor: radius of the inner circle.
+        placement: which points of the circles have a label: "even" (evenly spaced, at
+            the same angles on both), or "random".
+        lambda_grid: factors to choose the generator's from; empty for the protocol's.
+        epsilon_grid: lengths to choose VAT's from; empty for the protocol's.
+        seed: of the first repetition; the others count on from it.
+    """
+
+    dataset: str = "circles"
+    data_dir: str | None = None
+    methods: tuple[str, ...] = DEFAULT_METHODS
+    labels: int | None = None
+    updates: int | None = None
+    samples: int | None = None
+    validation: int | None = None
+    seeds: int = 3
+    choice_seeds: int = 3
+    noise: float = 0.06
+    factor: float = 0.8
+    placement: str = "even"
+    epsilon_grid: tuple[float, ...] = ()
+    lambda_grid: tuple[float, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dataset not in PROTOCOLS:
+            raise ValueError(
+                f"`dataset` must be one of: {', '.join(PROTOCOLS)}. "
+                f"Received: {self.dataset!r}"
+            )
+        if self.placement not in PLACEMENTS:
+            raise ValueError(
+                f"`placement` must be one of: {', '.join(PLACEMENTS)}. "
+                f"Received: {self.placement!r}"
+            )
+        for name in _NUMBERS:
+            value, is_optional = getattr(self, name), name not in ("seeds",)
+            minimum = 0 if name == "validation" else 1
+            if value is None and is_optional and name != "choice_seeds":
+                continue
+            if not isinstance(value, int) or value < minimum:
+                raise ValueError(
+                    f"`{name}` must be a whole number, at least {minimum}. "
+                    f"Received: {value!r}"
+                )
+        for name in ("epsilon_grid", "lambda_grid"):
+            if not all(0.0 < value < math.inf for value in getattr(self, name)):
+                raise ValueError(
+                    f"`{name}` must hold positive numbers. "
+                    f"Received: {getattr(self, name)}"
+                )
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(
+                f"`seed` must be a whole number, at least 0. Received: {self.seed!r}"
+            )
+        if not self.methods:
+            raise ValueError("`methods` is empty. Expected some, such as vat,generator")
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"`methods` names one twice. Received: {self.methods}")
+        _ = self.arms
+
+    @property
+    def arms(self) -> list[Arm]:
+        """The arms, in the order of the table."""
+        return [parse_arm(name) for name in self.methods]
+
+    @property
+    def protocol(self) -> Protocol:
+        """The data set's protocol, with what these settings change."""
+        found = PROTOCOLS[self.dataset]
+        changes: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("labels", "updates", "validation")
+            if getattr(self, name) is not None
+        }
+        if self.epsilon_grid:
+            changes["epsilons"] = self.epsilon_grid
+        if self.lambda_grid:
+            changes["lambdas"] = self.lambda_grid
+        return dataclasses.replace(found, **changes)
+
+    def grid(self, method: str) -> tuple[float, ...]:
+        """The values that a method's setting is chosen from."""
+        protocol = self.protocol
+        grids = {
+            "vat": protocol.epsilons,
+            "generator": protocol.lambdas,
+            "mine_uae": protocol.uae_sizes,
+        }
+        return grids[method]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for results.json; of the circles' settings only what counts."""
+        settings = dataclasses.asdict(self)
+        if self.dataset != "circles":
+            for name in ("noise", "factor", "placement"):
+                del settings[name]
+        return settings
