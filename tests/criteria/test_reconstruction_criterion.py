@@ -103,3 +103,12 @@ def test_configuration(model):
     again = Reconstruction.from_config(config["config"], model)
     assert again.model is model
     assert repr(again) == repr(criterion)
+
+
+def test_a_subclassed_model_that_does_not_take_the_samples():
+    model = Encoder()
+    model(np.zeros((1, 2), "float32"))
+    with pytest.raises(
+        ValueError, match=r"`x` does not fit the model 'encoder'.*\(3,\).*axis -1"
+    ):
+        Reconstruction(model).check(np.zeros((1, 3), "float32"), None)
