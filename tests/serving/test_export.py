@@ -311,3 +311,14 @@ def test_no_weight_is_stored_twice(served):
     stored = tf.train.list_variables(str(served.path / "variables" / "variables"))
     sizes = [np.prod(shape) for name, shape in stored if "VARIABLE_VALUE" in name]
     assert sum(sizes) == served.model.count_params()
+
+
+def test_no_name_of_a_temporary_folder_is_told(tmp_path, caplog, monkeypatch):
+    logger = tf.get_logger()
+    monkeypatch.setattr(logger, "propagate", True)
+    # As TensorFlow sets it in notebooks.
+    with caplog.at_level("INFO", logger.name):
+        uae_tf.export(dense(), tmp_path)
+        assert "Assets written" not in caplog.text
+        logger.info("said after the export")
+    assert "said after the export" in caplog.text

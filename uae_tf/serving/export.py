@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from ..attacks import Attack, MatchedNoise
 from ..files import write_json
@@ -100,13 +103,26 @@ def export(
         fields["signatures"] = {
             key: describe_signature(function) for key, function in functions.items()
         }
-        archive.write_out(str(folder), verbose=False)
+        with _without_notices():
+            archive.write_out(str(folder), verbose=False)
 
     def seal(folder: Path, number: int) -> None:
         heading = {"name": repository.name, "version": number}
         write_json(folder / CARD, {**heading, **fields})
 
     return repository.add(write, seal)
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Keeps TensorFlow from telling a temporary folder's name; warnings still pass."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 # Any: Keras declares the archives of all its backends.
