@@ -140,7 +140,8 @@ class AugmentedDataset(EpochDataset):
 
         Each pass shows the slots as they are when it begins, so examples set later are
         served too. The fastest way into `fit`: no Python runs per batch, which saves
-        0.3 ms, 3 to 6 % of a step of a small model. It costs a copy of the slots.
+        0.3 ms, 3 to 6 % of a step of a small model. It costs a copy of the slots. Give
+        `fit` `shuffle=False`, or Keras warns that it leaves shuffling to the dataset.
         """
         # The accelerators' memory is for the model.
         with tf.device("CPU:0"):
