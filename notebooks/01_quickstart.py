@@ -39,7 +39,7 @@ keras.utils.set_random_seed(0)
 # ## A model
 # `digits` comes with scikit-learn: 8 x 8 images with values in [0, 1]. Any built Keras
 # model that reconstructs its input would do in the place of this one
-# (`03_your_own_model`).
+# ([03_your_own_model](03_your_own_model.ipynb)).
 
 # %%
 data = uae_tf.datasets.load("digits")
@@ -140,10 +140,10 @@ relative_loss_change(changes)
 #   have measured so far, the similarity term added nothing.
 #
 # What all this does **not** show is that training on UAEs helps. Whether it does, for
-# your model and your data, is measured in `02_augment_in_fit`
+# your model and your data, is measured in [02_augment_in_fit](02_augment_in_fit.ipynb)
 # and by `uae-tf reconstruct`. And `similarity` is an objective with a ceiling, not an
 # estimate of how different two images look:
-# `05_inside_the_attack`.
+# [05_inside_the_attack](05_inside_the_attack.ipynb).
 
 # %% [markdown]
 # ## All of MNIST (optional)

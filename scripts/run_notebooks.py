@@ -34,10 +34,20 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the notebooks named, or all, and prints what each cost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", nargs="*", type=Path, metavar="NOTEBOOK.py")
-    sources = parser.parse_args(arguments).sources
+    parser.add_argument(
+        "--text-only",
+        action="store_true",
+        help="take over texts; the code must be what was executed",
+    )
+    options = parser.parse_args(arguments)
+    sources = options.sources or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+    if options.text_only:
+        for source in sources:
+            update_text(source)
+        return
     # The kernels inherit it. It spares the page what the machine's TensorFlow is like.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for source in sources or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py")):
+    for source in sources:
         start, processor = time.perf_counter(), _children_seconds()
         target = execute(source)
         print(
@@ -55,15 +65,36 @@ def execute(source: Path) -> Path:
         notebook,
         timeout=600,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(source.parent)}},
     ).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in map(_without_log, cell.outputs) if out]
+    return _write(notebook, source)
+
+
+def update_text(source: Path) -> Path:
+    """Rewrites the text of an executed notebook, and keeps its outputs."""
+    notebook = jupytext.read(source)
+    executed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    new, old = (
+        [cell for cell in book.cells if cell.cell_type == "code"]
+        for book in (notebook, executed)
+    )
+    if [cell.source for cell in new] != [cell.source for cell in old]:
+        raise ValueError(f"The code of {source.name} has changed: execute it.")
+    for cell, known in zip(new, old, strict=True):
+        cell.outputs, cell.execution_count = known.outputs, known.execution_count
+    return _write(notebook, source)
+
+
+def _write(notebook: nbformat.NotebookNode, source: Path) -> Path:
     # nbclient puts the kernel's exact version of Python there.
     notebook.metadata = nbformat.from_dict(METADATA)
     for place, cell in enumerate(notebook.cells, start=1):
         cell.id = f"cell-{place:02d}"
         cell.metadata = nbformat.from_dict({})
-        if cell.cell_type == "code":
-            cell.outputs = [out for out in map(_without_log, cell.outputs) if out]
     target = source.with_suffix(".ipynb")
     nbformat.write(notebook, target)
     return target
