@@ -14,11 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from . import datasets as data_sets
-from .attacks import PRESETS, Attack, MinMaxAttack
-from .criteria import Reconstruction
+from .commands.attacks import AttackName, build_attack
+from .commands.generate import generate_command
 from .experiments.reconstruction import REPORT, RESULTS, reconstruct
 from .experiments.settings import ARMS, CONVENTIONAL, EXTRA_ARMS, ReconstructionSettings
-from .mine import MINE, GaussianMI, L2Similarity
 from .serving import export
 
 app = typer.Typer(
@@ -62,16 +61,6 @@ class SimilarityName(StrEnum):
 
     MINE = "mine"
     GAUSSIAN = "gaussian"
-
-
-class AttackName(StrEnum):
-    """Attacks that can be exported with a model, by their similarity."""
-
-    NONE = "none"
-    MINE = "mine"
-    GAUSSIAN = "gaussian"
-    L2 = "l2"
-    CRITERION = "criterion"
 
 
 class Norm(StrEnum):
@@ -246,30 +235,14 @@ def export_command(
         directory,
         name=model.stem if name is None else name,
         version=version,
-        attack=_attack(loaded, attack, preset, norm, steps=steps, bounds=bounds),
+        attack=build_attack(loaded, attack, preset, norm, steps=steps, bounds=bounds),
         card=None if card is None else json.loads(card.read_text(encoding="utf-8")),
         server_directory=server_directory,
     )
     typer.echo(path)
 
 
-def _attack(
-    model: keras.Model,
-    name: AttackName,
-    preset: Preset,
-    norm: Norm,
-    **settings: Any,
-) -> Attack | None:
-    if name == AttackName.NONE:
-        return None
-    similarity = {
-        AttackName.MINE: MINE,
-        AttackName.GAUSSIAN: GaussianMI,
-        AttackName.L2: L2Similarity,
-        AttackName.CRITERION: lambda: None,
-    }[name]()
-    settings |= PRESETS.get(preset.value, {})
-    return MinMaxAttack(Reconstruction(model, norm=norm.value), similarity, **settings)
+app.command("generate")(generate_command)
 
 
 @datasets_app.command("list")

@@ -1,0 +1,1 @@
+"""Commands that are long to declare, one module each; `uae_tf.cli` lists them."""

@@ -1,0 +1,40 @@
+"""What options of several commands may be."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Preset(StrEnum):
+    """Starts of the attack."""
+
+    DEFAULT = "default"
+    PAPER = "paper"
+    PUBLISHED = "published"
+    STRONG = "strong"
+
+
+class SimilarityName(StrEnum):
+    """Similarities of the arm mine_uae."""
+
+    MINE = "mine"
+    GAUSSIAN = "gaussian"
+
+
+class Norm(StrEnum):
+    """Norms of the criterion."""
+
+    L2 = "l2"
+    SQUARED = "squared"
+
+
+class Target(StrEnum):
+    """Targets of augmented samples."""
+
+    SELF = "self"
+    CLEAN = "clean"
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Parts of a comma-separated option."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
