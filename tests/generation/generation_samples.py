@@ -2,10 +2,11 @@
 
 The environment variable SIGNAL_AT is "SAMPLE:SIGNAL:FLAG". The process that attacks the
 sample removes the file FLAG and gets the signal, unless the file is gone; a FLAG that
-is a folder stays.
+is a folder stays. SECONDS_PER_BATCH slows the attack down.
 """
 
 import os
+import time
 from pathlib import Path
 
 import keras
@@ -33,6 +34,7 @@ class SignallingNoise(GaussianNoise):
 
 
 def send_signal(ids):
+    time.sleep(float(os.environ.get("SECONDS_PER_BATCH", "0")))
     sample, number, flag = (os.environ.get("SIGNAL_AT") or "-1:0:.").split(":")
     if int(sample) in ids.numpy() and Path(flag).exists():
         if not Path(flag).is_dir():
