@@ -40,6 +40,7 @@ setup(
         "typer>=0.15",
         "rich>=13",
         "tqdm>=4.66",
+        "filelock>=3.16",
         "matplotlib>=3.9",
         "pillow>=10",
         "jinja2>=3.1",
@@ -47,6 +48,7 @@ setup(
     extras_require={
         "test": TEST,
         "serving": SERVING,
+        "distributed": ["ray>=2.40"],
         "notebooks": NOTEBOOKS,
         "dev": [
             *TEST,

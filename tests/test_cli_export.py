@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import uae_tf
 from uae_tf import cli
+from uae_tf.commands import attacks
 
 WIDE = {"COLUMNS": "200"}
 
@@ -67,10 +68,10 @@ def test_the_attack_is_the_one_asked_for(saved, tmp_path):
     np.testing.assert_allclose(answer["examples"], attack(x).examples, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", cli.AttackName)
+@pytest.mark.parametrize("name", attacks.AttackName)
 def test_every_attack_can_be_chosen(saved, name):
     model = keras.saving.load_model(saved)
-    attack = cli._attack(model, name, cli.Preset.DEFAULT, cli.Norm.L2, steps=3)
+    attack = attacks.build_attack(model, name, "default", "l2", steps=3)
     assert (attack is None) == (name == "none")
     assert attack is None or (attack.similarity is None) == (name == "criterion")
 

@@ -14,15 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from . import datasets as data_sets
-from .attacks import PRESETS, Attack, MinMaxAttack
+from .commands.attacks import AttackName, build_attack
 from .commands.choices import Norm, Preset, SimilarityName, Target, names_in
+from .commands.generate import generate_command
 from .commands.select import select_command
 from .commands.semi_supervised import semi_supervised_command
 from .commands.show import show
-from .criteria import Reconstruction
 from .experiments.reconstruction import reconstruct
 from .experiments.settings import ARMS, CONVENTIONAL, EXTRA_ARMS, ReconstructionSettings
-from .mine import MINE, GaussianMI, L2Similarity
 from .serving import export
 
 app = typer.Typer(
@@ -50,16 +49,6 @@ class RecipeName(StrEnum):
 
     PAPER = "paper"
     MODERN = "modern"
-
-
-class AttackName(StrEnum):
-    """Attacks that can be exported with a model, by their similarity."""
-
-    NONE = "none"
-    MINE = "mine"
-    GAUSSIAN = "gaussian"
-    L2 = "l2"
-    CRITERION = "criterion"
 
 
 @app.callback()
@@ -220,34 +209,18 @@ def export_command(
         directory,
         name=model.stem if name is None else name,
         version=version,
-        attack=_attack(loaded, attack, preset, norm, steps=steps, bounds=bounds),
+        attack=build_attack(loaded, attack, preset, norm, steps=steps, bounds=bounds),
         card=None if card is None else json.loads(card.read_text(encoding="utf-8")),
         server_directory=server_directory,
     )
     typer.echo(path)
 
 
-def _attack(
-    model: keras.Model,
-    name: AttackName,
-    preset: Preset,
-    norm: Norm,
-    **settings: Any,
-) -> Attack | None:
-    if name == AttackName.NONE:
-        return None
-    similarity = {
-        AttackName.MINE: MINE,
-        AttackName.GAUSSIAN: GaussianMI,
-        AttackName.L2: L2Similarity,
-        AttackName.CRITERION: lambda: None,
-    }[name]()
-    settings |= PRESETS.get(preset.value, {})
-    return MinMaxAttack(Reconstruction(model, norm=norm.value), similarity, **settings)
+app.command("generate")(generate_command)
 
 
 @datasets_app.command("list")
-def datasetsnames_in() -> None:
+def datasets_list() -> None:
     """Lists the names that --dataset takes."""
     for name in data_sets.names():
         typer.echo(name)

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,36 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
     Returns:
         The path.
     """
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name to write to, which becomes `path` when all went well.
+
+    As `write_atomic`, for what only writes to files: the body writes the name it is
+    given; afterwards the bytes are forced to disk and the file is renamed.
+
+    Args:
+        path: the file; its folder is made if missing.
+
+    Yields:
+        The temporary name, in the same folder; nothing exists there yet.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-    return path
 
 
 def write_json(path: str | os.PathLike[str], results: Mapping[str, Any]) -> Path:

@@ -144,7 +144,7 @@ class Attack:
         results, done = [], 0
         self.unfinished = None
         try:
-            for batch in batches(x, y, sample_ids, batch_size, self._check):
+            for batch in batches(x, y, sample_ids, batch_size, self.check):
                 results.append(self._collect(batch, trace))
                 done += batch.count
                 report(done, total)
@@ -162,7 +162,14 @@ class Attack:
         _warn_about(result, self.bounds)
         return result
 
-    def _check(self, x: np.ndarray, y: np.ndarray | None, first_id: int) -> None:
+    def check(self, x: np.ndarray, y: np.ndarray | None, first_id: int = 0) -> None:
+        """Raises where samples cannot be attacked, as a call does before any work.
+
+        Args:
+            x: ``(N, *shape)``.
+            y: ``(N,)`` labels, or None.
+            first_id: position of the first row in the whole data, for the message.
+        """
         check_samples(x, self.bounds, first_id)
         if y is not None:
             check_labels(y, len(x))

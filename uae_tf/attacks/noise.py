@@ -147,8 +147,8 @@ class MatchedNoise(NoiseAttack):
     ) -> None:
         super().__init__(None, bounds, 1, seed)
 
-    def _check(self, x: np.ndarray, y: np.ndarray | None, first_id: int) -> None:
-        super()._check(x, y, first_id)
+    def check(self, x: np.ndarray, y: np.ndarray | None, first_id: int = 0) -> None:
+        super().check(x, y, first_id)
         if y is None or np.ndim(y) != 1 or not np.all(np.asarray(y) >= 0.0):
             received = "none" if y is None else f"shape {np.shape(y)}"
             raise ValueError(

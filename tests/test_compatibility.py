@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from uae_tf.experiments.storage import is_compatible
+from uae_tf.compatibility import is_compatible
 
 
 def test_compatible_settings():

@@ -1,0 +1,150 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from filelock import FileLock
+
+from uae_tf import AugmentedDataset, GaussianNoise
+from uae_tf.generation import GenerationError, generate, load, status
+from uae_tf.generation.sources import ArraySource
+
+from .conftest import SETTINGS, shards
+
+
+def test_shards_hold_what_the_attack_gives_and_every_sample_once(
+    files, attack, undisturbed, run
+):
+    done = run()
+    assert (done.samples, done.shards, done.is_complete) == (100, 7, True)
+    assert shards(run.directory) == undisturbed
+    result = load(run.directory)
+    expected = attack(np.load(files.x), batch_size=8)
+    np.testing.assert_allclose(result.examples, expected.examples, atol=1e-6)
+    assert result.success_rate == pytest.approx(done.success_rate)
+    ids = [np.load(path)["sample_id"] for path in sorted(run.directory.glob("*.npz"))]
+    np.testing.assert_array_equal(np.concatenate(ids), np.arange(100))
+
+
+def test_a_finished_run_computes_nothing_again(run, monkeypatch):
+    run()
+    monkeypatch.setattr("uae_tf.generation.worker.ShardWorker.attempt", None)
+    assert run(resume=True).is_complete
+
+
+def test_a_run_that_is_there_needs_resume(run):
+    assert run(resume=True).is_complete  # Resume begins where nothing is.
+    with pytest.raises(GenerationError, match=r"holds a run already.*--resume"):
+        run()
+
+
+def test_status_of_a_run_in_work(interrupted):
+    found = status(interrupted.directory)
+    assert (found.samples, found.shards, found.is_complete) == (48, 3, False)
+    assert found.failures == {3: "RuntimeError: stopped here"}
+    assert 0.0 < found.success_rate < 1.0
+    assert found.seconds_left > 0.0
+    assert not found.is_running
+    assert "48 of 100 (48.0%), shards 3 of 7" in str(found)
+    with FileLock(interrupted.directory / ".lock"):
+        assert status(interrupted.directory).is_running
+
+
+def test_bytes_are_scaled_to_the_bounds(attack, tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
+    generate(attack, x, tmp_path / "bytes", **SETTINGS)
+    generate(attack, x.astype(np.float32) / 255, tmp_path / "floats", **SETTINGS)
+    examples = [load(tmp_path / name).examples for name in ("bytes", "floats")]
+    np.testing.assert_array_equal(*examples)
+
+
+def test_tfrecords_are_read_in_two_lines(run):
+    run(sink="tfrecord")
+    features = {"examples": tf.io.FixedLenFeature((8,), tf.float32)}
+    kinds = dict.fromkeys(("success", "sample_id"), tf.int64)
+    kinds |= dict.fromkeys(("similarity", "criterion", "l2", "linf"), tf.float32)
+    features |= {name: tf.io.FixedLenFeature((), kind) for name, kind in kinds.items()}
+    # The two lines of docs/how-to/long-runs.md.
+    records = tf.data.Dataset.list_files(f"{run.directory}/shard-*", shuffle=False)
+    data = tf.data.TFRecordDataset(records).map(
+        lambda record: tf.io.parse_single_example(record, features)
+    )
+    rows = list(data.as_numpy_iterator())
+    assert [row["sample_id"] for row in rows] == list(range(100))
+    result = load(run.directory)
+    for name in features.keys() - {"sample_id"}:
+        read = np.stack([row[name] for row in rows])
+        np.testing.assert_array_equal(read, getattr(result, name))
+    before = shards(run.directory)
+    (run.directory / "shard-0000001.tfrecord").unlink()
+    run(resume=True, sink="tfrecord")
+    assert shards(run.directory) == before
+
+
+def test_load_as_tf_data_and_into_training(run, files):
+    run()
+    result, dataset = load(run.directory), load(run.directory, as_tf_data=True)
+    assert len(dataset) == 100
+    rows = list(dataset.as_numpy_iterator())
+    assert [row["sample_id"] for row in rows] == list(range(100))
+    np.testing.assert_array_equal([r["examples"] for r in rows], result.examples)
+    x = np.load(files.x)
+    data = AugmentedDataset(x)
+    data.set_examples(result.augmented(x))
+    np.testing.assert_array_equal(data.examples[0], result.augmented(x))
+
+
+def test_an_incomplete_run_is_not_loaded(interrupted):
+    with pytest.raises(GenerationError, match="4 of 7 shards are missing"):
+        load(interrupted.directory)
+
+
+def test_an_attack_without_a_model(tmp_path):
+    x = np.random.default_rng(0).random((10, 3), np.float32)
+    done = generate(GaussianNoise(0.1), x, tmp_path / "run", shard_size=4)
+    assert done.success_rate == 1.0
+    assert not (tmp_path / "run" / "model.keras").exists()
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["sample_ids"] == {"first": 0, "count": 10}
+    assert manifest["settings"]["attack"]["config"]["stddev"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shard_size": 0}, "`shard_size` must be"),
+        ({"batch_size": -1}, "`batch_size` must be"),
+        ({"sink": "csv"}, "`sink` must be one of"),
+        ({"check": "none"}, "`check` must be"),
+        ({"data": np.zeros((3, 8), np.int64)}, "floating point or 8-bit"),
+        ({"data": np.zeros((0, 8), np.float32)}, "no samples"),
+        ({"data": np.full((3, 8), 2.0, np.float32)}, "outside bounds"),
+        ({"data": np.zeros((3, 7), np.float32)}, "does not fit the model"),
+        ({"data": np.zeros((3, 8), np.float32), "workers": 2}, r"numpy\.save"),
+    ],
+)
+def test_bad_settings_come_before_any_work(run, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(**settings)
+    assert not (run.directory / "manifest.json").exists()
+
+
+def test_nan_in_some_samples(run, files, undisturbed):
+    x, clean = np.load(files.x), np.ones(100, bool)
+    x[[3, 40]] = np.nan
+    x[41, 2] = np.inf
+    clean[[3, 40, 41]] = False
+    assert run(data=ArraySource(x)).not_finite == 3
+    result = load(run.directory)
+    np.testing.assert_array_equal(result.is_finite, clean)
+    assert not result.success[~clean].any()
+    assert np.isnan(result.criterion[~clean]).all()
+    np.testing.assert_array_equal(result.examples[~clean], x[~clean])
+    # Their neighbours are what they are beside sound samples.
+    sound = run.directory.parent / "sound.npz"
+    for number in (0, 2):
+        sound.write_bytes(undisturbed[f"shard-000000{number}.npz"])
+        rows = np.arange(number * 16, number * 16 + 16)
+        kept = clean[rows]
+        expected = np.load(sound)["examples"][kept]
+        np.testing.assert_array_equal(result.examples[rows][kept], expected)

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from uae_tf.generation import GenerationError, verify
+
+
+def test_a_sound_run(run, files):
+    run()
+    found = verify(run.directory)
+    assert (found.shards, found.samples, found.reevaluated) == (7, 100, 0)
+    assert found.is_sound
+    assert "needs the model and the data" in str(found)
+    found = verify(run.directory, files.model, files.x, samples=40)
+    assert found.is_sound
+    assert found.reevaluated == 40
+    assert found.largest_difference < 1e-5
+    assert str(found).endswith("sound")
+
+
+def test_what_is_missing_or_damaged_is_named(interrupted):
+    (interrupted.directory / "shard-0000001.npz").write_bytes(b"short")
+    found = verify(interrupted.directory)
+    assert (found.shards, found.samples) == (2, 32)
+    text = str(found)
+    assert "4 of 7 shards are missing" in text
+    assert "shard 3 failed: RuntimeError: stopped here" in text
+    assert "shard-0000001.npz has 5 bytes" in text
+    assert text.endswith("3 problems")
+
+
+def test_numbers_that_are_not_true_are_found(run, files, monkeypatch):
+    from dataclasses import replace
+
+    from uae_tf.generation import worker
+
+    honest = worker.attack_rows
+
+    def liar(*arguments):
+        result = honest(*arguments)
+        f = result.criterion.copy()
+        f[[1, 3]] = -1.0
+        return replace(result, criterion=f, success=f <= 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "attack_rows", liar)
+        run()
+    assert verify(run.directory).is_sound  # It agrees with itself.
+    found = verify(run.directory, files.model, files.x)
+    assert len(found.problems) == 2 * 7
+    assert "sample 3: f is" in str(found)
+
+
+def test_the_wrong_data_or_model_is_refused(run, files, tmp_path):
+    run()
+    np.save(tmp_path / "other.npy", np.zeros((100, 8), np.float32))
+    with pytest.raises(GenerationError, match="another fingerprint"):
+        verify(run.directory, files.model, tmp_path / "other.npy")

@@ -1,0 +1,251 @@
+"""Drives a long run: plans it, hands out its shards, and records what is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..attacks import Attack
+from ..environment import environment
+from .dispatch import Outcome, Pool, ShouldStop, dispatch, in_process
+from .errors import GenerationError
+from .journal import Failure, Record, append, read_journal
+from .local_pool import LocalPool
+from .manifest import MANIFEST, check_same, read_manifest, write_manifest
+from .plan import Plan
+from .ray_pool import RayPool
+from .shards import find_damage
+from .sources import ArraySource, Source, open_source
+from .status import Status, lock, summarize
+from .stopping import polite_stop
+from .worker import MODEL, Job, as_floats, describe_model, labels_for
+
+#: After so many shards failed, the rest would most likely fail as well.
+MAX_FAILURES = 10
+_COMPUTING = ("tensorflow", "keras", "uae_tf")
+
+
+def generate(
+    attack: Attack,
+    data: str | os.PathLike[str] | np.ndarray | Source,
+    directory: str | os.PathLike[str],
+    *,
+    shard_size: int = 1024,
+    batch_size: int = 256,
+    sink: str = "npz",
+    workers: int = 0,
+    ray: str | None = None,
+    resume: bool = False,
+    check: str = "checksum",
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Status:
+    """Attacks any number of samples, shard by shard, in a directory that survives.
+
+    Each shard follows from the settings, the model and its sample ids alone. So a run
+    that was killed goes on where it was (`resume=True`), on as many workers as there
+    are then, and ends with the very files of an undisturbed one.
+
+    Args:
+        attack: any registered attack. Its model is saved to the directory, and every
+            worker loads that file.
+        data: a source as `open_source` takes it, or an array ``(N, *shape)``:
+            floating point within the attack's bounds, or 8 bits, whose 0 and 255 stand
+            for the bounds.
+        directory: for the shards; empty, or that of the same run.
+        shard_size: samples per file, best a multiple of `batch_size`.
+        batch_size: samples per compiled call.
+        sink: "npz" or "tfrecord".
+        workers: processes on this machine; 0 computes in this one. On Ray, actors; 0
+            for one per GPU, or per core where there is none.
+        ray: None; "local" for a Ray of its own on this machine; "auto" or an address
+            for a cluster.
+        resume: go on with a run that is there; without one, begin.
+        check: what a file must pass to be kept by `resume`: its "checksum", or for
+            terabytes only its "size".
+        data_dir: folder of prepared data sets.
+        progress: whether to show a bar with the time left.
+
+    Returns:
+        The run's `Status`. After SIGTERM it is not complete.
+
+    Raises:
+        GenerationError: before any work: a run of other settings, weights, versions or
+            data; another driver. Later: a full disk; shards that failed. Finished
+            shards are kept and recorded.
+        KeyboardInterrupt: after Ctrl-C, once the shards in work are finished.
+
+    Randomness:
+        A sample's follows from (attack.seed, its position in the source).
+
+    Cost:
+        Memory of one shard per worker, whatever N is.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from uae_tf import GaussianNoise
+        >>> from uae_tf.generation import generate, load
+        >>> x = np.random.default_rng(0).random((10, 3), dtype="float32")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     done = generate(GaussianNoise(0.1), x, folder, shard_size=4)
+        ...     result = load(folder)
+        >>> done.shards, done.is_complete, result.examples.shape
+        (3, True, (10, 3))
+    """
+    directory = Path(directory).absolute()
+    if check not in ("checksum", "size"):
+        raise ValueError(
+            f'`check` must be "checksum" or "size". Received: check={check!r}'
+        )
+    data_dir = None if data_dir is None else os.fspath(data_dir)
+    source = _source(data, data_dir)
+    is_array = isinstance(source, ArraySource) and source.name == "array"
+    if is_array and (workers or ray):
+        raise GenerationError(
+            "An array in memory cannot be shared with other processes. Save it "
+            "(numpy.save) and pass the path of the .npy file."
+        )
+    with lock(directory):
+        plan = _plan(attack, source, shard_size, batch_size, sink)
+        _begin(directory, plan, attack, source, resume)
+        records, _ = read_journal(directory, plan)
+        only_size = check == "size"
+        records = {
+            number: record
+            for number, record in records.items()
+            if find_damage(directory, plan, record, only_size) is None
+        }
+        data = _address(source) if workers or ray else source
+        job = Job(plan, directory, data, data_dir, max(workers, 1))
+        return _drive(job, records, workers, ray, progress)
+
+
+def _source(
+    data: str | os.PathLike[str] | np.ndarray | Source, data_dir: str | None
+) -> Source:
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, np.ndarray):
+        return ArraySource(data)
+    return open_source(data, data_dir)
+
+
+def _plan(
+    attack: Attack, source: Source, shard_size: int, batch_size: int, sink: str
+) -> Plan:
+    x, y = source.read(0, 1)
+    # Whatever does not fit the attack at all should be known now.
+    sample = as_floats(x, attack.bounds)
+    if np.isfinite(sample).all():
+        attack.check(sample, labels_for(attack, y))
+    criterion, described = attack.criterion, environment()
+    return Plan(
+        attack={"class": _registered_name(attack), "config": attack.get_config()},
+        model=None if criterion is None else describe_model(criterion.model),
+        source={
+            "samples": source.count,
+            "shape": list(x.shape[1:]),
+            "dtype": x.dtype.name,
+            "fingerprint": source.fingerprint(),
+        },
+        shard_size=shard_size,
+        batch_size=batch_size,
+        sink=sink,
+        versions={name: described[name] for name in _COMPUTING},
+    )
+
+
+def _registered_name(attack: Attack) -> str:
+    name = keras.saving.get_registered_name(type(attack))
+    if keras.saving.get_registered_object(name) is None:
+        raise GenerationError(
+            f"{name!r} is not registered, so no worker could build it. Put "
+            "@keras.saving.register_keras_serializable() before the class."
+        )
+    return name
+
+
+def _address(source: Source) -> str:
+    """What another process opens the same source by."""
+    path = Path(source.name)
+    return str(path.absolute()) if path.exists() else source.name
+
+
+def _begin(
+    directory: Path, plan: Plan, attack: Attack, source: Source, resume: bool
+) -> None:
+    """Writes model and manifest of a new run, or checks those of an old one."""
+    if (directory / MANIFEST).exists():
+        if not resume:
+            raise GenerationError(
+                f"{str(directory)!r} holds a run already. Go on with it by --resume "
+                "(resume=True), or choose another directory."
+            )
+        check_same(read_manifest(directory), plan, directory)
+        for leftover in directory.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        return
+    if attack.criterion is not None:
+        attack.criterion.model.save(directory / MODEL)
+    # Last: a directory with a manifest has all that a run needs.
+    write_manifest(directory, plan, source.name)
+
+
+def _drive(
+    job: Job,
+    records: dict[int, Record],
+    workers: int,
+    ray: str | None,
+    progress: bool,
+) -> Status:
+    plan, directory = job.plan, job.directory
+    todo = [shard for shard in range(plan.num_shards) if shard not in records]
+    failures: dict[int, Failure] = {}
+    bar = tqdm(
+        total=plan.num_samples,
+        initial=sum(record.samples for record in records.values()),
+        unit="sample",
+        desc=plan.attack["class"].rpartition(">")[2],
+        disable=not progress,
+    )
+    with bar, polite_stop() as should_stop:
+        for outcome in _outcomes(job, todo, should_stop, workers, ray):
+            if isinstance(outcome, Record):
+                append(directory, outcome)
+                records[outcome.shard] = outcome
+                bar.update(outcome.samples)
+                continue
+            if outcome.is_fatal:
+                raise GenerationError(outcome.error)
+            append(directory, outcome)
+            failures[outcome.shard] = outcome
+            if len(failures) >= MAX_FAILURES:
+                break
+    if failures:
+        first = next(iter(failures.values()))
+        raise GenerationError(
+            f"{len(failures)} shards failed, the first: shard {first.shard}: "
+            f"{first.error} ({len(records)} of {plan.num_shards} are done and kept.)"
+        )
+    return summarize(directory, plan, records.values(), (), is_running=False)
+
+
+def _outcomes(
+    job: Job, todo: list[int], should_stop: ShouldStop, workers: int, ray: str | None
+) -> Iterator[Outcome]:
+    if not todo:
+        return iter(())
+    if ray is None and not workers:
+        return in_process(job, todo, should_stop)
+    pool: Pool
+    if ray is not None:
+        pool = RayPool(job, ray, workers)
+    else:
+        cores = len(os.sched_getaffinity(0))
+        pool = LocalPool(job, workers, threads=max(1, cores // workers))
+    return dispatch(pool, todo, should_stop)
