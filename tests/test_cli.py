@@ -8,8 +8,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from uae_tf import cli, datasets
-from uae_tf.commands import show
+from uae_tf.commands import select, show
 from uae_tf.commands.choices import names_in
+from uae_tf.experiments.selection_settings import SelectionSettings
 from uae_tf.experiments.settings import ARMS, EXTRA_ARMS, ReconstructionSettings
 
 
@@ -80,6 +81,33 @@ def test_every_setting_is_an_option_with_the_same_default():
     for name in ("arms", "conventional"):
         defaults[name] = names_in(defaults[name])
     assert defaults == ReconstructionSettings().to_dict()
+
+
+def test_every_setting_of_select_is_an_option_with_the_same_default():
+    options = inspect.signature(select.select_command).parameters
+    defaults = {name: option.default for name, option in options.items()}
+    assert defaults.pop("out") is None
+    assert defaults.pop("resume") is False
+    defaults["arms"] = names_in(defaults["arms"])
+    assert defaults == SelectionSettings().to_dict()
+
+
+def test_options_reach_the_selection(monkeypatch, results):
+    calls = []
+    monkeypatch.setattr(select, "select", lambda *a: calls.append(a) or results)
+    options = ["--dataset", "isolet", "--features", "20", "--legacy", "--no-baselines"]
+    found = invoke("select", *options, "--arms", "original,mine_uae")
+    assert found.exit_code == 0, found.output
+    ((settings, out, resume, _),) = calls
+    assert settings == SelectionSettings(
+        dataset="isolet",
+        features=20,
+        legacy=True,
+        baselines=False,
+        arms=("original", "mine_uae"),
+    )
+    assert out.as_posix() == "runs/select-isolet"
+    assert resume is False
 
 
 def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
