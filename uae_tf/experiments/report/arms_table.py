@@ -72,6 +72,7 @@ COLUMNS = (
         "setting",
         meaning="ε of VAT, λ of the generator, the size of a UAE: as fixed in the "
         "arm's name, else chosen on validation data.",
+        decimals=3,
     ),
     Column(
         "accuracy",

@@ -196,7 +196,8 @@ def _title(candidate: str, settings: Mapping[str, Any]) -> str:
 
 
 def _facts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    names = ("dataset", "model", "features", "samples", "epochs", "updates", "seeds")
+    names = ("dataset", "noise", "model", "features", "labels", "samples", "epochs")
+    names += ("updates", "seeds")
     facts = []
     for name in names:
         value = settings.get(name)

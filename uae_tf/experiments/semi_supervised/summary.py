@@ -173,8 +173,8 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
         found.append("CIFAR-10 may be a JPEG copy, depending on the folder it is in.")
     if _is_of_the_slides(settings):
         found.append(
-            "The slides' numbers are of other labels and seeds, and of far more "
-            "updates; what they chose their settings on is not said."
+            "The slides' numbers are of other labels and seeds; how many updates they "
+            "took, and what their settings were chosen on, is not said."
         )
     return found
 
