@@ -39,6 +39,7 @@ from .training import (
 )
 
 if TYPE_CHECKING:
+    from .experiments.own_model import compare
     from .training.feature_selector import ConcreteFeatureSelector
 
 __version__ = "0.1.0.dev0"
@@ -69,6 +70,7 @@ __all__ = [
     "VirtualAdversarialPerturbation",
     "VirtualAdversarialTraining",
     "attack",
+    "compare",
     "datasets",
     "export",
     "models",
@@ -77,7 +79,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Not above: scikit-learn's selectors take half a second to import.
+    # Not above: scikit-learn's selectors and the report take half a second to import.
+    if name == "compare":
+        from .experiments.own_model import compare
+
+        return compare
     if name == "ConcreteFeatureSelector":
         from .training.feature_selector import ConcreteFeatureSelector
 
