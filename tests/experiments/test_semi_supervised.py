@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import html
 import json
 import math
@@ -6,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from uae_tf import datasets
 from uae_tf.experiments import semi_supervised as package
 from uae_tf.experiments.semi_supervised import (
     SemiSupervisedSettings,
@@ -18,6 +20,7 @@ from uae_tf.experiments.semi_supervised.bench import Bench, LinearDecay, evenly_
 from uae_tf.experiments.semi_supervised.protocols import PROTOCOLS
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
+from uae_tf.models import AdversarialExampleGenerator, ConvolutionalClassifier
 
 experiment = package.experiment
 
@@ -247,6 +250,31 @@ def test_circles_have_other_points_to_validate_on():
     assert len(split.x_labelled) == 8
     assert len(split.x_validation) == 1000
     assert not set(map(tuple, split.x_validation)) & set(map(tuple, split.x_test))
+
+
+def test_svhn_on_mock_data(monkeypatch):
+    """No copy of SVHN is at hand: its path, with a narrow network."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 32, 32, 3)).astype("float32"), np.arange(60) % 10
+    data = datasets.Dataset(x, y, x[:20], y[:20], name="svhn_cropped")
+    monkeypatch.setattr(datasets, "load", lambda *_: data)
+    narrow = dataclasses.replace(
+        PROTOCOLS["svhn_cropped"],
+        classifier=functools.partial(ConvolutionalClassifier, width=2),
+        generator=functools.partial(
+            AdversarialExampleGenerator.convolutional, width=2, noise_dim=3
+        ),
+        unlabelled_batch=16,
+        pretrain_epochs=1,
+    )
+    monkeypatch.setitem(PROTOCOLS, "svhn_cropped", narrow)
+    settings = SemiSupervisedSettings(
+        "svhn_cropped", labels=20, validation=20, updates=2
+    )
+    model, found = Bench(settings).train(Trial("generator", 0.1), seed=0)
+    assert found["updates"] == 10
+    assert 0 <= found["test_error"] <= 100
+    assert model.predict(x[:3], verbose=0).shape == (3, 10)
 
 
 def test_the_learning_rate_falls_to_zero_in_the_second_half():
