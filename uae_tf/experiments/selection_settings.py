@@ -33,7 +33,7 @@ class SelectionRecipe:
 RECIPES: dict[str, SelectionRecipe] = {
     "mice_protein": SelectionRecipe(features=10, epochs=200, embedding_dim=32),
     "isolet": SelectionRecipe(epochs=50, batch_size=128, dropout=0.0),
-    "coil20": SelectionRecipe(epochs=100, dropout=0.0),
+    "coil20": SelectionRecipe(epochs=100),
     "activity": SelectionRecipe(epochs=50, batch_size=128, dropout=0.0),
     "mnist": SelectionRecipe(epochs=20, batch_size=256, dropout=0.0),
     "fashion_mnist": SelectionRecipe(epochs=20, batch_size=256, dropout=0.0),
