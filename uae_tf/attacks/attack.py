@@ -15,6 +15,7 @@ from ..criteria import Criterion
 from ..ops import l2_norm, linf_norm, per_sample_seeds
 from ..types import PerSample, Samples, Seeds
 from .batches import Batch, batches, check_labels, check_samples
+from .replicas import over_replicas
 from .result import AttackResult
 
 #: Called with (samples done, samples in all or None) after every batch.
@@ -48,7 +49,8 @@ class Attack:
 
     Subclasses override :meth:`perturb`. Calling an attack checks the input, pads the
     last batch (one trace per input shape and dtype), streams batches through the
-    compiled function and collects an :class:`AttackResult`.
+    compiled function and collects an :class:`AttackResult`. Called inside the scope of
+    a ``tf.distribute.MirroredStrategy`` it shares each batch among all devices.
 
     Args:
         criterion: what success means, with the model; None where an attack needs none.
@@ -241,7 +243,7 @@ class Attack:
     ) -> tuple[Outcome, dict[str, tf.Tensor]]:
         self.num_traces += 1  # Runs when traced, not when called.
         seeds = per_sample_seeds(tf.bitcast(seed, tf.int32)[0], sample_ids)
-        return self._run(x, y, seeds, trace)
+        return over_replicas(functools.partial(self._run, trace=trace), x, y, seeds)
 
     def _run(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -114,12 +115,7 @@ def generate(
         plan = _plan(attack, source, shard_size, batch_size, sink)
         _begin(directory, plan, attack, source, resume)
         records, _ = read_journal(directory, plan)
-        only_size = check == "size"
-        records = {
-            number: record
-            for number, record in records.items()
-            if find_damage(directory, plan, record, only_size) is None
-        }
+        records = _intact(directory, plan, records, only_size=check == "size")
         data = _address(source) if workers or ray else source
         job = Job(plan, directory, data, data_dir, max(workers, 1))
         return _drive(job, records, workers, ray, progress)
@@ -194,6 +190,23 @@ def _begin(
         attack.criterion.model.save(directory / MODEL)
     # Last: a directory with a manifest has all that a run needs.
     write_manifest(directory, plan, source.name)
+
+
+def _intact(
+    directory: Path, plan: Plan, records: dict[int, Record], only_size: bool
+) -> dict[int, Record]:
+    """The records whose files are as they were written."""
+    # Hashing lets other threads run.
+    with ThreadPoolExecutor() as threads:
+        damages = threads.map(
+            lambda record: find_damage(directory, plan, record, only_size),
+            records.values(),
+        )
+        return {
+            number: record
+            for (number, record), damage in zip(records.items(), damages, strict=True)
+            if damage is None
+        }
 
 
 def _drive(
