@@ -144,6 +144,21 @@ def test_strongest_control_decides():
     assert "Gaussian noise of a well-chosen size" in outcome.sentence
 
 
+def test_beating_weak_controls_is_no_merit_where_a_strong_one_is_better():
+    spread = np.array([-0.01, 0.0, 0.01, 0.0])
+    outcome = verdict(
+        {
+            "start_noise": 9.0 + spread,
+            "duplicated": 5.0 - spread,
+            "mine_uae": 7.0 + spread,
+        }
+    )
+    assert outcome.effect == HURTS
+    assert "cannot be credited" not in outcome.sentence
+    assert "Beating start_noise is no merit then:" in outcome.sentence
+    assert "does better." in outcome.sentence
+
+
 def test_strongest_is_judged_on_shared_seeds():
     """Seed 2 is hard for every arm: who lacks it must not look strong for that."""
     outcome = verdict(

@@ -133,17 +133,20 @@ def _groups(compared: Sequence[Comparison]) -> str:
 def _attribution(
     candidate: str, compared: Sequence[Comparison], strongest: Comparison | None
 ) -> str:
-    """Say what a gain over weak controls may not be credited to.
+    """Say what a gain over weak controls is worth, or may not be credited to.
 
     Only controls whose own interval shows no gain are named: one that lost its effect
     to the correction alone is a matter of too few seeds.
     """
     if strongest is None or strongest.effect not in (NO_EFFECT, HURTS):
         return ""
-    if not any(c.corrected_effect == HELPS for c in compared):
+    helped = [c.control for c in compared if c.corrected_effect == HELPS]
+    if not helped:
         return ""
     equals = [c.control for c in compared if c.effect in (NO_EFFECT, HURTS)]
     shared = INGREDIENTS.get(strongest.control, strongest.control)
+    if strongest.effect == HURTS:
+        return f"Beating {join_names(helped)} is no merit then: {shared} does better."
     return (
         f"So the gain cannot be credited to what sets {candidate} apart from "
         f"{join_names(equals)}: {shared} does as well, within the uncertainty."
