@@ -7,7 +7,7 @@ or with ``uae_tf.attack(model, x)``.
 
 from typing import TYPE_CHECKING, Any
 
-from . import datasets, models
+from . import datasets, generation, models
 from .attacks import (
     AttackResult,
     GaussianNoise,
@@ -73,6 +73,7 @@ __all__ = [
     "compare",
     "datasets",
     "export",
+    "generation",
     "models",
     "retrain",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ..attacks import Attack
 from ..environment import environment
@@ -259,6 +259,6 @@ def _outcomes(
     if ray is not None:
         pool = RayPool(job, ray, workers)
     else:
-        cores = len(os.sched_getaffinity(0))
+        cores = environment()["cpu_count"]
         pool = LocalPool(job, workers, threads=max(1, cores // workers))
     return dispatch(pool, todo, should_stop)
