@@ -17,6 +17,22 @@ from . import datasets as data_sets
 from .commands.attacks import AttackName, build_attack
 from .commands.choices import Norm, Preset, SimilarityName, Target, names_in
 from .commands.generate import generate_command
+from .commands.options import (
+    Copies,
+    DataDir,
+    Epochs,
+    NormOption,
+    PresetOption,
+    Resume,
+    Rounds,
+    Samples,
+    Seed,
+    Seeds,
+    SimilarityOption,
+    SimilarityWeight,
+    Steps,
+    TargetOption,
+)
 from .commands.select import select_command
 from .commands.semi_supervised import semi_supervised_command
 from .commands.show import show
@@ -61,26 +77,14 @@ def reconstruct_command(
     dataset: Annotated[
         str, typer.Option(help=f"One of: {', '.join(data_sets.names())}.")
     ] = "digits",
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of prepared data; default TFDS_DATA_DIR, then TFDS's."
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     model: Annotated[Model, typer.Option(help="Kind of autoencoder.")] = Model.DENSE,
     recipe: Annotated[
         RecipeName, typer.Option(help="Published training settings, or better ones.")
     ] = RecipeName.MODERN,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="Training samples; default all.")
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Epochs over the augmented data; default the recipe's."
-        ),
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    samples: Samples = None,
+    epochs: Epochs = None,
+    seeds: Seeds = 3,
     arms: Annotated[
         str,
         typer.Option(help=f"Comma-separated. Further ones: {', '.join(EXTRA_ARMS)}."),
@@ -89,32 +93,15 @@ def reconstruct_command(
         Path | None,
         typer.Option(help="Folder for the results; default runs/DATASET-MODEL."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
-    preset: Annotated[
-        Preset, typer.Option(help="Start noise of the attack and its multiplier.")
-    ] = Preset.STRONG,
-    similarity: Annotated[
-        SimilarityName,
-        typer.Option(help="MINE, or its closed form for Gaussian views."),
-    ] = SimilarityName.MINE,
-    similarity_weight: Annotated[
-        float, typer.Option(help="Factor of the similarity against the criterion.")
-    ] = 1.0,
-    norm: Annotated[
-        Norm, typer.Option(help="Of the criterion: the paper's, or the code's.")
-    ] = Norm.L2,
-    steps: Annotated[int, typer.Option(min=1, help="Iterations of the attack.")] = 40,
-    target: Annotated[
-        Target, typer.Option(help="What an augmented sample is reconstructed as.")
-    ] = Target.SELF,
-    copies: Annotated[
-        int, typer.Option(min=1, help="Augmented copies per sample and round.")
-    ] = 1,
-    rounds: Annotated[
-        int, typer.Option(min=1, help="Each round attacks the model of the last.")
-    ] = 1,
+    resume: Resume = False,
+    preset: PresetOption = Preset.STRONG,
+    similarity: SimilarityOption = SimilarityName.MINE,
+    similarity_weight: SimilarityWeight = 1.0,
+    norm: NormOption = Norm.L2,
+    steps: Steps = 40,
+    target: TargetOption = Target.SELF,
+    copies: Copies = 1,
+    rounds: Rounds = 1,
     source_model: Annotated[
         Model | None, typer.Option(help="Transfer: attack this kind instead.")
     ] = None,
@@ -122,7 +109,7 @@ def reconstruct_command(
         str,
         typer.Option(help=f"For the further arms, some of {','.join(CONVENTIONAL)}."),
     ] = "flip,rotation",
-    seed: Annotated[int, typer.Option(min=0, help="Of the first repetition.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Do UAEs improve an autoencoder on your data? Measured against honest controls.
 
@@ -179,13 +166,9 @@ def export_command(
         AttackName,
         typer.Option(help="Similarity of the attack to put in, or none at all."),
     ] = AttackName.NONE,
-    preset: Annotated[
-        Preset, typer.Option(help="Start noise of the attack and its multiplier.")
-    ] = Preset.DEFAULT,
-    steps: Annotated[int, typer.Option(min=1, help="Iterations of the attack.")] = 40,
-    norm: Annotated[
-        Norm, typer.Option(help="Of the criterion: the paper's, or the code's.")
-    ] = Norm.L2,
+    preset: PresetOption = Preset.DEFAULT,
+    steps: Steps = 40,
+    norm: NormOption = Norm.L2,
     bounds: Annotated[
         tuple[float, float], typer.Option(help="Smallest and largest value of x.")
     ] = (0.0, 1.0),
@@ -238,12 +221,7 @@ def datasets_prepare(
             help="Folder with the set's files; default: download, where possible.",
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of prepared data; default TFDS_DATA_DIR, then TFDS's."
-        ),
-    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Builds a data set that tensorflow-datasets does not have from its files.
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from .. import generation
 from .attacks import AttackName, build_attack
 from .choices import Norm, Preset
+from .options import DataDir, NormOption, PresetOption, Steps
 
 
 class Sink(StrEnum):
@@ -47,13 +48,9 @@ def generate_command(
     attack: Annotated[
         AttackName, typer.Option(help="Similarity of the attack.")
     ] = AttackName.MINE,
-    preset: Annotated[
-        Preset, typer.Option(help="Start noise of the attack and its multiplier.")
-    ] = Preset.DEFAULT,
-    steps: Annotated[int, typer.Option(min=1, help="Iterations of the attack.")] = 40,
-    norm: Annotated[
-        Norm, typer.Option(help="Of the criterion: the paper's, or the code's.")
-    ] = Norm.L2,
+    preset: PresetOption = Preset.DEFAULT,
+    steps: Steps = 40,
+    norm: NormOption = Norm.L2,
     bounds: Annotated[
         tuple[float, float],
         typer.Option(help="Smallest and largest value; 8-bit data is scaled to them."),
@@ -80,12 +77,7 @@ def generate_command(
     check: Annotated[
         Check, typer.Option(help="What finished files must pass on --resume.")
     ] = Check.CHECKSUM,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of prepared data; default TFDS_DATA_DIR, then TFDS's."
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     status: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Only say how far the run there has come."),

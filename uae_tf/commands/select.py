@@ -12,6 +12,22 @@ from ..experiments.selection import select
 from ..experiments.selection_settings import RECIPES, SelectionSettings
 from ..experiments.settings import ARMS
 from .choices import Norm, Preset, SimilarityName, Target, names_in
+from .options import (
+    Copies,
+    DataDir,
+    Epochs,
+    NormOption,
+    PresetOption,
+    Resume,
+    Rounds,
+    Samples,
+    Seed,
+    Seeds,
+    SimilarityOption,
+    SimilarityWeight,
+    Steps,
+    TargetOption,
+)
 from .show import show
 
 _DEFAULTS = SelectionSettings()
@@ -21,26 +37,14 @@ def select_command(
     dataset: Annotated[
         str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")
     ] = "mice_protein",
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of prepared data; default TFDS_DATA_DIR, then TFDS's."
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     features: Annotated[
         int | None,
         typer.Option(min=1, help="How many to select; default 50, few features 10."),
     ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="Training samples; default all.")
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Epochs over the augmented data; default the recipe's."
-        ),
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions.")] = 3,
+    samples: Samples = None,
+    epochs: Epochs = None,
+    seeds: Seeds = 3,
     arms: Annotated[
         str, typer.Option(help=f"Comma-separated, of: {', '.join(ARMS)}.")
     ] = ",".join(_DEFAULTS.arms),
@@ -55,33 +59,16 @@ def select_command(
         Path | None,
         typer.Option(help="Folder for the results; default runs/select-DATASET."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
-    preset: Annotated[
-        Preset, typer.Option(help="Start noise of the attack and its multiplier.")
-    ] = Preset.STRONG,
-    similarity: Annotated[
-        SimilarityName,
-        typer.Option(help="MINE, or its closed form for Gaussian views."),
-    ] = SimilarityName.MINE,
-    similarity_weight: Annotated[
-        float, typer.Option(help="Factor of the similarity against the criterion.")
-    ] = 1.0,
-    norm: Annotated[
-        Norm, typer.Option(help="Of the criterion: the paper's, or the code's.")
-    ] = Norm.L2,
-    steps: Annotated[int, typer.Option(min=1, help="Iterations of the attack.")] = 40,
-    target: Annotated[
-        Target, typer.Option(help="What an augmented sample is reconstructed as.")
-    ] = Target.SELF,
-    copies: Annotated[
-        int, typer.Option(min=1, help="Augmented copies per sample and round.")
-    ] = 1,
-    rounds: Annotated[
-        int, typer.Option(min=1, help="Each round attacks the model of the last.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first repetition.")] = 0,
+    resume: Resume = False,
+    preset: PresetOption = Preset.STRONG,
+    similarity: SimilarityOption = SimilarityName.MINE,
+    similarity_weight: SimilarityWeight = 1.0,
+    norm: NormOption = Norm.L2,
+    steps: Steps = 40,
+    target: TargetOption = Target.SELF,
+    copies: Copies = 1,
+    rounds: Rounds = 1,
+    seed: Seed = 0,
 ) -> None:
     """Do UAEs help to select features? Measured against honest controls.
 

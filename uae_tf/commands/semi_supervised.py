@@ -17,6 +17,7 @@ from ..experiments.semi_supervised import (
 from ..experiments.semi_supervised.arms import METHODS
 from ..experiments.semi_supervised.protocols import PROTOCOLS
 from ..experiments.semi_supervised.settings import DEFAULT_METHODS, SLIDES_METHODS
+from .options import DataDir, Resume, Samples, Seed
 from .show import show
 
 
@@ -31,12 +32,7 @@ def semi_supervised_command(
     dataset: Annotated[
         str, typer.Option(help=f"One of: {', '.join(PROTOCOLS)}.")
     ] = "circles",
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of prepared data; default TFDS_DATA_DIR, then TFDS's."
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     labels: Annotated[
         int | None, typer.Option(min=1, help="Labelled samples in all.")
     ] = None,
@@ -48,9 +44,7 @@ def semi_supervised_command(
             "slides' fixed ones."
         ),
     ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="Training samples; default all.")
-    ] = None,
+    samples: Samples = None,
     updates: Annotated[
         int | None, typer.Option(min=1, help="Of every arm; default the data set's.")
     ] = None,
@@ -79,10 +73,8 @@ def semi_supervised_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder; default runs/semisupervised-DATASET.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first repetition.")] = 0,
+    resume: Resume = False,
+    seed: Seed = 0,
 ) -> None:
     """Few labels, many samples: does a generator of adversarial examples beat VAT?
 
