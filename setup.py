@@ -12,6 +12,8 @@ TEST = [
     "pytest-timeout>=2.3",
     # What scikit-learn people pass around; its own checks look at data frames too.
     "pandas>=2.2",
+    # Keras's own TensorBoard callback, which ours must get on with, needs it.
+    "tensorboard>=2.18",
     # Reads the notebooks' two forms, which a test holds together.
     "jupytext>=1.16",
     *SERVING,
