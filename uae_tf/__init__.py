@@ -24,6 +24,7 @@ if ON_TENSORFLOW:
         attack,
     )
     from .criteria import (
+        Contrastive,
         Criterion,
         Divergence,
         Reconstruction,
@@ -55,6 +56,7 @@ __all__ = [
     "AugmentedDataset",
     "ConcreteFeatureSelector",
     "ConsistencyTraining",
+    "Contrastive",
     "Criterion",
     "Divergence",
     "GaussianMI",
