@@ -34,6 +34,7 @@ if ON_TENSORFLOW:
     from .mine import MINE, GaussianMI, L2Similarity, Similarity
     from .serving import export
     from .training import (
+        CLAE,
         AdversarialGeneratorTraining,
         AugmentedDataset,
         ConsistencyTraining,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CLAE",
     "MINE",
     "AdversarialGeneratorTraining",
     "AttackResult",
