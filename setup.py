@@ -41,6 +41,7 @@ setup(
         "importlib_resources>=6",
         "numpy>=1.26",
         "scikit-learn>=1.6",
+        "threadpoolctl>=3",
         "typer>=0.15",
         "rich>=13",
         "tqdm>=4.66",
