@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from .layers import chain
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from .recipes import Recipe
 
 
