@@ -10,6 +10,8 @@ TEST = [
     "pytest>=8",
     "hypothesis>=6",
     "pytest-timeout>=2.3",
+    # Two processes: the suite takes two thirds of the time on two cores.
+    "pytest-xdist>=3.6",
     # What scikit-learn people pass around; its own checks look at data frames too.
     "pandas>=2.2",
     # Keras's own TensorBoard callback, which ours must get on with, needs it.
