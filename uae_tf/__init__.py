@@ -7,36 +7,40 @@ or with ``uae_tf.attack(model, x)``.
 
 from typing import TYPE_CHECKING, Any
 
-from . import datasets, generation, models
-from .attacks import (
-    AttackResult,
-    GaussianNoise,
-    MatchedNoise,
-    MinMaxAttack,
-    PenaltyAttack,
-    PGDAttack,
-    UniformNoise,
-    VirtualAdversarialPerturbation,
-    attack,
-)
-from .criteria import (
-    Criterion,
-    Divergence,
-    Reconstruction,
-    TargetedMargin,
-    UntargetedMargin,
-)
-from .mine import MINE, GaussianMI, L2Similarity, Similarity
-from .serving import export
-from .training import (
-    AdversarialGeneratorTraining,
-    AugmentedDataset,
-    ConsistencyTraining,
-    SemiSupervisedDataset,
-    UAECallback,
-    VirtualAdversarialTraining,
-    retrain,
-)
+from . import losses, models, optimizers
+from .backend import ON_TENSORFLOW, missing_names
+
+if ON_TENSORFLOW:
+    from . import datasets, generation
+    from .attacks import (
+        AttackResult,
+        GaussianNoise,
+        MatchedNoise,
+        MinMaxAttack,
+        PenaltyAttack,
+        PGDAttack,
+        UniformNoise,
+        VirtualAdversarialPerturbation,
+        attack,
+    )
+    from .criteria import (
+        Criterion,
+        Divergence,
+        Reconstruction,
+        TargetedMargin,
+        UntargetedMargin,
+    )
+    from .mine import MINE, GaussianMI, L2Similarity, Similarity
+    from .serving import export
+    from .training import (
+        AdversarialGeneratorTraining,
+        AugmentedDataset,
+        ConsistencyTraining,
+        SemiSupervisedDataset,
+        UAECallback,
+        VirtualAdversarialTraining,
+        retrain,
+    )
 
 if TYPE_CHECKING:
     from .experiments.own_model import compare
@@ -74,9 +78,14 @@ __all__ = [
     "datasets",
     "export",
     "generation",
+    "losses",
     "models",
+    "optimizers",
     "retrain",
 ]
+
+
+_missing = missing_names(__name__, __all__)
 
 
 def __getattr__(name: str) -> Any:
@@ -89,4 +98,4 @@ def __getattr__(name: str) -> Any:
         from .training.feature_selector import ConcreteFeatureSelector
 
         return ConcreteFeatureSelector
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _missing(name)

@@ -1,17 +1,23 @@
 """Keras models of the paper."""
 
-from .adversarial import AdversarialAutoencoder
-from .adversarial_generator import AdversarialExampleGenerator
+from ..backend import ON_TENSORFLOW, missing_names
 from .autoencoder import Autoencoder
-from .concrete import ConcreteAutoencoder, concrete_decoder
-from .concrete_select import ConcreteSelect
 from .convolutional import ConvolutionalAutoencoder
 from .convolutional_classifier import ConvolutionalClassifier
 from .dense import DenseAutoencoder
 from .dense_classifier import DenseClassifier
 from .logits import check_logits
-from .recipes import Recipe, build, recipe
-from .sparse import SparseAutoencoder
+from .resnet import ResNet18
+from .simclr import SimCLR, projection_head
+from .simclr_augment import SimCLRAugment
+
+if ON_TENSORFLOW:
+    from .adversarial import AdversarialAutoencoder
+    from .adversarial_generator import AdversarialExampleGenerator
+    from .concrete import ConcreteAutoencoder, concrete_decoder
+    from .concrete_select import ConcreteSelect
+    from .recipes import Recipe, build, recipe
+    from .sparse import SparseAutoencoder
 
 __all__ = [
     "AdversarialAutoencoder",
@@ -24,9 +30,15 @@ __all__ = [
     "DenseAutoencoder",
     "DenseClassifier",
     "Recipe",
+    "ResNet18",
+    "SimCLR",
+    "SimCLRAugment",
     "SparseAutoencoder",
     "build",
     "check_logits",
     "concrete_decoder",
+    "projection_head",
     "recipe",
 ]
+
+__getattr__ = missing_names(__name__, __all__)

@@ -51,3 +51,21 @@ def check_classes(num_classes: int) -> int:
             f"Received: num_classes={num_classes!r}."
         )
     return count
+
+
+def check_image_shape(input_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (height, width, channels) as positive integers.
+
+    Raises:
+        ValueError: It is not the shape of an image.
+    """
+    try:
+        height, width, channels = (operator.index(size) for size in input_shape)
+    except (TypeError, ValueError):
+        height = width = channels = 0
+    if min(height, width, channels) < 1:
+        raise ValueError(
+            "input_shape must be (height, width, channels), positive integers without "
+            f"the batch axis, such as (32, 32, 3). Received: {input_shape!r}."
+        )
+    return height, width, channels

@@ -1,0 +1,127 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from uae_tf import PGDAttack, UntargetedMargin
+from uae_tf.evaluation.embedding import embed, logistic_probe
+from uae_tf.evaluation.linear_probe import head_scores, linear_probe
+from uae_tf.evaluation.robustness import robustness_curve
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    """With statistics that a forward pass in training mode would move."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(8, 3, strides=2, activation="relu"),
+            layers.BatchNormalization(momentum=0.5),
+            layers.Flatten(),
+        ],
+        name="encoder",
+    )
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Four classes: which quarter of the image is bright."""
+    rng = np.random.default_rng(0)
+    y = np.arange(160) % 4
+    x = rng.uniform(0.0, 0.5, (160, 8, 8, 3))
+    for image, label in zip(x, y, strict=True):
+        row, column = divmod(label, 2)
+        image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 0.3
+    return x.astype("float32"), y
+
+
+@pytest.fixture(scope="module")
+def classifier(encoder, images):
+    return linear_probe(encoder, *images, epochs=20, batch_size=32)
+
+
+@pytest.mark.parametrize("augment", [None, layers.RandomFlip("horizontal", seed=0)])
+def test_no_weight_of_the_encoder_moves(encoder, images, augment):
+    before = encoder.get_weights()
+    flags = [layer.trainable for layer in encoder.layers]
+    probed = linear_probe(encoder, *images, epochs=2, batch_size=32, augment=augment)
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert [layer.trainable for layer in encoder.layers] == flags
+    assert np.any(probed.layers[-1].get_weights()[0] != 0.0)
+    assert probed.layers[0] is encoder
+
+
+def test_it_learns_what_is_linear_in_the_features(encoder, images, classifier):
+    scores = head_scores(classifier, *images)
+    assert scores["accuracy"] > 0.95
+    assert scores["head_cross_entropy"] < 1.0  # ln 4 where nothing is known.
+    second = logistic_probe(embed(encoder, images[0]), images[1])
+    assert second.score(embed(encoder, images[0]), images[1]) > 0.95
+
+
+def test_an_untrained_head_knows_nothing(encoder, images):
+    head = layers.Dense(4, kernel_initializer="zeros")
+    blank = keras.Sequential([keras.Input((8, 8, 3)), encoder, head])
+    scores = head_scores(blank, *images)
+    assert scores["head_cross_entropy"] == pytest.approx(np.log(4.0), rel=1e-5)
+
+
+def test_augmented_samples_are_what_the_head_sees(encoder, images):
+    x, y = images
+
+    class Blank(layers.Layer):
+        def call(self, x, training=False):
+            return keras.ops.zeros_like(x) if training else x
+
+    probed = linear_probe(encoder, x, y, epochs=3, augment=Blank())
+    weights = probed.layers[-1].get_weights()[0]
+    # All samples alike: every class has the same count, so nothing can be learnt.
+    np.testing.assert_allclose(weights, 0.0, atol=1e-4)
+
+
+def test_equal_seeds_give_equal_heads(encoder, images, classifier):
+    again = linear_probe(encoder, *images, epochs=20, batch_size=32)
+    np.testing.assert_array_equal(
+        again.layers[-1].get_weights()[0], classifier.layers[-1].get_weights()[0]
+    )
+
+
+def test_labels_are_needed(encoder, images):
+    x, y = images
+    with pytest.raises(ValueError, match=r"`y` is missing.*shape \(160,\)"):
+        linear_probe(encoder, x, None)
+    with pytest.raises(ValueError, match="`y` must hold two classes or more"):
+        linear_probe(encoder, x, np.zeros_like(y))
+
+
+def test_robustness_falls_with_the_radius(images, classifier):
+    x, y = images[0][:40], images[1][:40].copy()
+    y[0] = (y[0] + 1) % 4  # Wrong to begin with.
+    radii = (1e-4, 0.05, 0.3)
+    curve = robustness_curve(classifier, x, y, radii, steps=5, batch_size=16)
+    assert [point["epsilon"] for point in curve] == [0.0, *radii]
+    accuracies = [point["accuracy"] for point in curve]
+    clean = float(np.mean(classifier.predict(x, verbose=0).argmax(axis=1) == y))
+    assert accuracies[0] == pytest.approx(clean) and clean < 1.0
+    assert accuracies[0] >= accuracies[1] > accuracies[2] > accuracies[3]
+    assert curve[0]["accuracy_of_correct"] == 1.0
+    assert curve[2]["accuracy_of_correct"] == pytest.approx(accuracies[2] / clean)
+
+
+def test_the_curve_is_the_attacks(images, classifier):
+    x, y = images[0][:40], images[1][:40]
+    attack = PGDAttack(
+        UntargetedMargin(classifier), epsilon=0.05, steps=5, step_size=0.01
+    )
+    lost = attack(x, y).success.mean()
+    (_, point) = robustness_curve(classifier, x, y, (0.05,), steps=5)
+    assert point["accuracy"] == pytest.approx(1.0 - lost)
+
+
+def test_robustness_of_a_classifier_that_is_always_wrong(images, classifier):
+    x, y = images[0][:4], (classifier.predict(images[0][:4], verbose=0)).argmax(1)
+    _, point = robustness_curve(classifier, x, (y + 1) % 4, (0.1,), steps=1)
+    assert point["accuracy"] == 0.0
+    assert np.isnan(point["accuracy_of_correct"])

@@ -1,0 +1,44 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Blocks TensorFlow, trains and projects with what is left.
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None
+import keras
+import numpy as np
+import uae_tf
+from uae_tf.losses import NTXent
+from uae_tf.models import ResNet18, SimCLR
+from uae_tf.optimizers import LARS, simclr_schedule
+
+model = SimCLR(ResNet18(width=2, input_shape=(8, 8, 3)), seed=0)
+images = np.random.default_rng(0).random((6, 8, 8, 3), "float32")
+print(model(images, training=True).shape, float(model.compute_loss(
+    images, y_pred=model(images, training=True))) > 0)
+LARS(simclr_schedule(1.0, 256, 10)).build(model.trainable_variables)
+try:
+    uae_tf.MinMaxAttack
+except ImportError as error:
+    print(error)
+print(hasattr(uae_tf.models, "nothing"))
+"""
+
+
+def test_contrastive_learning_runs_where_there_is_no_tensorflow():
+    pytest.importorskip("jax", reason="a Keras backend other than TensorFlow")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT_TENSORFLOW],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    shapes, error, missing = done.stdout.splitlines()
+    assert shapes == "(12, 4) True"
+    assert "uae_tf.MinMaxAttack needs Keras on TensorFlow" in error
+    assert missing == "False"

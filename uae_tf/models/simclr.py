@@ -1,0 +1,251 @@
+"""Contrastive learning of an encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..losses import NTXent, nt_xent_logits
+from .layers import chain
+from .simclr_augment import SimCLRAugment
+
+
+@keras.saving.register_keras_serializable("uae_tf")
+class SimCLR(keras.Model):
+    """Train an encoder to tell two random views of an image from those of others.
+
+    `fit(images)` draws two views of each image, encodes and projects all of them in one
+    batch, and minimises `NTXent`. `fit((images_a, images_b))` draws the first view from
+    `images_a` and the second from `images_b`, such as an image and its adversarial
+    example. Targets are not used. What is kept afterwards is the encoder: `embed`.
+
+    Works on every Keras backend: an encoder trained under JAX serves under TensorFlow.
+
+    Args:
+        encoder: Built model from images (N, H, W, C) in [0, 1] to features (N, d).
+        projection: Built model from features to (N, d_z), used in training and by the
+            contrastive criterion, not by `embed`. Defaults to
+            `projection_head(features)`.
+        temperature: Of `NTXent`. Defaults to 0.5 (SPEC 6.1).
+        augment: Layer that draws a view: `augment(images, training=True)`. Defaults to
+            `SimCLRAugment(seed=seed)`.
+        seed: Integer seed of the default `augment`.
+        **kwargs: `name` and `trainable` of `keras.Model`.
+
+    Call arguments:
+        images: (N, H, W, C) float in [0, 1], or a pair of such batches.
+        training: bool. False projects the images as they are. True projects two random
+            views of each, which is what `fit` compares.
+
+    Returns:
+        Projections, float32, not normalised: (N, d_z), or with `training=True`
+        (2N, d_z), all first views and then all second views.
+
+    Raises:
+        ValueError: A model is not built, or the two do not fit each other; in `fit` on
+            arrays, images outside [0, 1] or of another shape, or a batch below 2.
+
+    Attributes:
+        encoder, projection, augment, temperature: As given.
+
+    Randomness:
+        Views from the seed of `augment`, in `fit` and in `evaluate` alike.
+
+    Example:
+        >>> from uae_tf.models import ResNet18
+        >>> model = SimCLR(ResNet18(width=2, input_shape=(8, 8, 3)), seed=0)
+        >>> model.compile("adam")
+        >>> _ = model.fit(np.ones((4, 8, 8, 3)), batch_size=4, verbose=0)
+        >>> model.embed(np.ones((4, 8, 8, 3))).shape
+        TensorShape([4, 16])
+
+    Reference:
+        Chen et al., ICML 2020; SPEC 6.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        projection: keras.Model | None = None,
+        temperature: float = 0.5,
+        augment: keras.layers.Layer | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Without it a mixed policy would round the images before they are augmented.
+        super().__init__(**{**kwargs, "autocast": False})
+        self.encoder = encoder
+        features = _vector_length("encoder", encoder)
+        self.projection = projection or projection_head(features)
+        _vector_length("projection", self.projection)
+        if self.projection.input_shape[-1] != features:
+            raise ValueError(
+                f"projection expects features of {self.projection.input_shape[-1]} "
+                f"numbers, but the encoder gives {features}."
+            )
+        self.augment = augment or SimCLRAugment(seed=seed)
+        self.seed = seed
+        self._contrast = NTXent(temperature)
+        self.temperature = temperature
+        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
+        self.built = True
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        if not training:
+            return self.project(images)
+        return self.project(self._views(images), training=True)
+
+    def embed(self, images: Any, training: bool = False) -> Any:
+        """Return the features (N, d) of the images as they are."""
+        return self.encoder(images, training=training)
+
+    def project(self, images: Any, training: bool = False) -> Any:
+        """Return the projections (N, d_z) of the images as they are.
+
+        `training` normalises by statistics of the batch; nothing is augmented.
+        """
+        features = self.embed(images, training=training)
+        return ops.cast(self.projection(features, training=training), "float32")
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return NT-Xent of two views, and count how often the positive is closest.
+
+        Args:
+            x: Images, or a pair of batches.
+            y: Not used.
+            y_pred: In training, the projections (2N, d_z) of two views. Otherwise not
+                used: views are drawn here, since `call` projects the images themselves.
+            sample_weight: Not used.
+            training: Whether `y_pred` holds two views.
+        """
+        if not training:
+            y_pred = self.project(self._views(x))
+        z_a, z_b = ops.split(y_pred, 2, axis=0)
+        logits, positives = nt_xent_logits(z_a, z_b, self.temperature)
+        closest = ops.cast(ops.argmax(logits, axis=1), positives.dtype)
+        self.accuracy.update_state(ops.equal(closest, positives))
+        return self._contrast(z_a, z_b)
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as any Keras model; images in arrays are checked first."""
+        # Keras's own order of arguments: x, y, batch_size.
+        batch_size = kwargs.get("batch_size", args[1] if len(args) > 1 else None)
+        for images in x if isinstance(x, tuple) else (x,):
+            if isinstance(images, np.ndarray):
+                self._check_images(images, batch_size or 32)
+        return super().fit(x, *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "encoder": serialize(self.encoder),
+            "projection": serialize(self.projection),
+            "temperature": self.temperature,
+            "augment": serialize(self.augment),
+            "seed": self.seed,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> SimCLR:
+        """Rebuild a model from `get_config`."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+            for name in ("encoder", "projection", "augment")
+        }
+        return cls(**{**config, **parts})
+
+    def _views(self, x: Any) -> Any:
+        """(2N, H, W, C): a view of each image, then another."""
+        first, second = x if isinstance(x, (tuple, list)) else (x, x)
+        views = [self.augment(images, training=True) for images in (first, second)]
+        return ops.concatenate(views, axis=0)
+
+    def _check_images(self, images: np.ndarray, batch_size: int) -> None:
+        expected = tuple(self.encoder.input_shape[1:])
+        if images.shape[1:] != expected:
+            raise ValueError(
+                f"The encoder expects images (N, {', '.join(map(str, expected))}). "
+                f"Received shape {images.shape}."
+            )
+        if batch_size < 2 or len(images) % batch_size == 1:
+            raise ValueError(
+                "Contrastive learning needs batches of 2 images or more: one alone has "
+                f"no negatives. Received {len(images)} images in batches of "
+                f"{batch_size}, so that the last one holds "
+                f"{len(images) % batch_size or batch_size}. Leave one out, or choose "
+                "another batch_size."
+            )
+        low, high = images.min(), images.max()
+        if not (low >= 0 and high <= 1):
+            raise ValueError(
+                "Images must be finite and lie in [0, 1]. Received values from "
+                f"{low:.6g} to {high:.6g}. Divide bytes by 255."
+            )
+
+
+def projection_head(features: int) -> keras.Model:
+    """Return the projection of SimCLR: two hidden layers, batch-normalised throughout.
+
+    `features - features - features - features / 4` units (512-512-512-128 for a
+    ResNet-18 of width 64); no bias at the end. Always float32: beside the encoder it
+    costs nothing.
+
+    Args:
+        features: Length of the encoder's output, >= 4.
+
+    Reference:
+        SPEC 6.4.
+    """
+    if features < 4:
+        raise ValueError(
+            "projection_head needs an encoder of 4 features or more. "
+            f"Received: features={features}."
+        )
+    layers: list[keras.layers.Layer] = []
+    for number, units in enumerate((features, features, features // 4), start=1):
+        is_last = number == 3
+        layers += [
+            keras.layers.Dense(
+                units,
+                use_bias=False,
+                kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+                name=f"dense{number}",
+                dtype="float32",
+            ),
+            keras.layers.BatchNormalization(
+                momentum=0.9,
+                epsilon=1e-5,
+                center=not is_last,
+                name=f"norm{number}",
+                dtype="float32",
+            ),
+        ]
+        if not is_last:
+            layers.append(keras.layers.ReLU(name=f"relu{number}", dtype="float32"))
+    inputs = keras.Input(shape=(features,), name="features")
+    return keras.Model(inputs, chain(layers, inputs), name="projection")
+
+
+def _vector_length(name: str, model: keras.Model) -> int:
+    shape = getattr(model, "output_shape", None) if model.built else None
+    if not (isinstance(shape, tuple) and len(shape) == 2 and shape[1]):
+        raise ValueError(
+            f"{name} must be a built Keras model that returns (batch, units). "
+            f"Received {model!r} with output shape {shape}."
+        )
+    return shape[1]
