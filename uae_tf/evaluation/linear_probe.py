@@ -26,8 +26,8 @@ def linear_probe(
 ) -> keras.Sequential:
     """Trains a linear head on an encoder that does not move.
 
-    Nesterov momentum 0.9, the rate times ``batch_size / 256``, no decay, no warm-up; the
-    head starts at zero (SPEC 6.2). Features are those of the encoder, before any
+    Nesterov momentum 0.9, the rate times ``batch_size / 256``, no decay, no warm-up;
+    the head starts at zero (SPEC 6.2). Features are those of the encoder, before any
     projection.
 
     Args:
