@@ -24,6 +24,7 @@ if ON_TENSORFLOW:
         attack,
     )
     from .criteria import (
+        Contrastive,
         Criterion,
         Divergence,
         Reconstruction,
@@ -33,6 +34,7 @@ if ON_TENSORFLOW:
     from .mine import MINE, GaussianMI, L2Similarity, Similarity
     from .serving import export
     from .training import (
+        CLAE,
         AdversarialGeneratorTraining,
         AugmentedDataset,
         ConsistencyTraining,
@@ -49,12 +51,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CLAE",
     "MINE",
     "AdversarialGeneratorTraining",
     "AttackResult",
     "AugmentedDataset",
     "ConcreteFeatureSelector",
     "ConsistencyTraining",
+    "Contrastive",
     "Criterion",
     "Divergence",
     "GaussianMI",

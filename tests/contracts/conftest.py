@@ -11,6 +11,7 @@ from keras import layers
 
 from uae_tf import (
     MINE,
+    Contrastive,
     Divergence,
     GaussianMI,
     GaussianNoise,
@@ -25,6 +26,7 @@ from uae_tf import (
 )
 from uae_tf.attacks import Attack, AttackResult
 from uae_tf.criteria import Criterion
+from uae_tf.models import SimCLR, SimCLRAugment
 
 SAMPLES, BATCH_SIZE = 6, 4
 
@@ -91,6 +93,16 @@ def flattened(shape):
     )
 
 
+def contrastive(shape):
+    """Without a change of hue: it costs most of the trace."""
+    inputs = keras.Input(shape)
+    maps = layers.Conv2D(4, 3, activation="relu", name="stem_conv")(inputs)
+    encoder = keras.Model(inputs, layers.Dense(6)(layers.Flatten()(maps)))
+    projection = keras.Sequential([keras.Input((6,)), layers.Dense(4)])
+    augment = SimCLRAugment(strength=0.0, grey_probability=0.2, seed=0)
+    return SimCLR(encoder, projection, augment=augment)
+
+
 MODELS = {
     "functional-vector": (functional_dense, (12,)),
     "sequential-images": (sequential_convolution, (8, 8, 1)),
@@ -100,7 +112,10 @@ MODELS = {
     "subclassed-images": (subclassed, (6, 6, 2)),
     "norm-and-dropout": (normalised, (6, 6, 1)),
     "flattened-images": (flattened, (4, 3, 2)),
+    "contrastive-images": (contrastive, (6, 6, 3)),
 }
+#: On a contrastive model: one attack with a similarity, and one without.
+CONTRASTIVE_ATTACKS = ("minmax-mine", "pgd-linf")
 
 
 def small_mine(**settings):
@@ -171,6 +186,8 @@ class Classifier(keras.Model):
 def make_criterion(attack_name, model):
     if attack_name == "virtual-adversarial":
         return Divergence(Classifier(model), kappa=1e-4)
+    if isinstance(model, SimCLR):
+        return Contrastive(model, samples("contrastive-images", 5, seed=1), 2)
     return Reconstruction(model)
 
 
@@ -235,7 +252,11 @@ def make_case(attack_name, model_name):
 def pytest_generate_tests(metafunc):
     """`case`: every attack on every model. `one_case`: every attack on one model."""
     if "case" in metafunc.fixturenames:
-        pairs = [(a, m) for m in MODELS for a in ATTACKS]
+        pairs = [
+            (a, m)
+            for m in MODELS
+            for a in (CONTRASTIVE_ATTACKS if m.startswith("contrastive") else ATTACKS)
+        ]
         ids = ["-on-".join(pair) for pair in pairs]
         metafunc.parametrize("case", pairs, ids=ids, indirect=True, scope="module")
     if "one_case" in metafunc.fixturenames:

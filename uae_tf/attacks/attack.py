@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -22,6 +23,10 @@ from .result import AttackResult
 Progress = Callable[[int, int | None], None]
 
 _RESTART_STRIDE = 1_000_003
+# A configuration may hold reference images, as text: nobody wants to see that.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = _SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 20
+_SHORT.maxstring = _SHORT.maxother = 100
 
 
 class Outcome(NamedTuple):
@@ -323,7 +328,9 @@ class Attack:
         return cls(**settings)
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        settings = ", ".join(
+            f"{k}={_SHORT.repr(v)}" for k, v in self.get_config().items()
+        )
         return f"{type(self).__name__}({settings})"
 
 

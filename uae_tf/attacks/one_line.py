@@ -8,11 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..criteria import Reconstruction
+from ..criteria import Contrastive, Criterion, Reconstruction
+from ..models import SimCLR
 from .minmax import MinMaxAttack
 from .result import AttackResult
 
 _CALL_SETTINGS = ("batch_size", "sample_ids", "progress", "trace")
+#: Samples a contrastive model's views are told apart from, and samples per compiled
+#: call: each has several views.
+REFERENCE_SIZE, CONTRASTIVE_BATCH = 256, 64
 
 
 def attack(
@@ -22,14 +26,16 @@ def attack(
     preset: str | None = None,
     **settings: Any,
 ) -> AttackResult:
-    """Finds unsupervised adversarial examples for a model that reconstructs its input.
+    """Finds unsupervised adversarial examples for a model, whatever it learnt.
 
     The short form of ``MinMaxAttack(Reconstruction(model), MINE(), ...)(x, ...)``: MINE
     looks at the first convolution's maps where there is one, else at compressive
-    measurements.
+    measurements. A :class:`~uae_tf.models.SimCLR` gets the criterion
+    :class:`~uae_tf.Contrastive`, its reference batch being up to 256 samples of ``x``,
+    evenly spaced (of a dataset: of its first batch), and batches of 64.
 
     Args:
-        model: a built Keras model whose output has the shape of its input.
+        model: a built Keras model whose output has the shape of its input, or a SimCLR.
         x: ``(N, *shape)`` floating point within the bounds, or a dataset of batches.
         preset: start of the attack: "strong" for examples that differ more from x,
             "paper" or "published"; default that of :class:`MinMaxAttack`.
@@ -50,7 +56,20 @@ def attack(
         (4, 8)
     """
     call = {name: settings.pop(name) for name in _CALL_SETTINGS if name in settings}
-    criterion = Reconstruction(model)
+    criterion: Criterion
+    if isinstance(model, SimCLR):
+        criterion = Contrastive(model, _reference(x))
+        call.setdefault("batch_size", CONTRASTIVE_BATCH)
+    else:
+        criterion = Reconstruction(model)
     if preset is None:
         return MinMaxAttack(criterion, **settings)(x, **call)
     return MinMaxAttack.from_preset(preset, criterion, **settings)(x, **call)
+
+
+def _reference(x: np.ndarray | tf.data.Dataset) -> np.ndarray:
+    if isinstance(x, tf.data.Dataset):
+        first = next(iter(x), ())
+        x = np.asarray(first[0] if isinstance(first, tuple) else first)
+    x = np.asarray(x)
+    return x[:: max(1, len(x) // REFERENCE_SIZE)][:REFERENCE_SIZE]

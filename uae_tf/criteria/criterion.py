@@ -67,6 +67,23 @@ class Criterion:
                 f"samples of shape {x.shape[1:]}."
             )
 
+    def output_shape(self, shape: tuple[int, ...]) -> Any:
+        """Shape of the model's output for a sample of ``shape``, no batch axis.
+
+        Raises:
+            ValueError: the model does not take such samples.
+        """
+        # The spec, not the shape: subclassed models seldom define the latter.
+        try:
+            spec = self.model.compute_output_spec(keras.KerasTensor((1, *shape)))
+        except Exception as error:  # Whatever a subclassed model may raise.
+            reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise ValueError(
+                f"`x` does not fit the model {self.model.name!r}, which does not take "
+                f"samples of shape {shape}. It says: {reason[0]}"
+            ) from error
+        return keras.tree.map_structure(lambda output: output.shape[1:], spec)
+
     def outputs(self, examples: Samples) -> tf.Tensor:
         """The model's outputs for ``examples``, float32."""
         return tf.cast(self.model(examples, training=False), tf.float32)

@@ -58,16 +58,7 @@ class Reconstruction(Criterion):
         shape = tuple(x.shape[1:])
         if shape in self._fitting_shapes:
             return
-        # The spec, not the shape: subclassed models seldom define the latter.
-        try:
-            spec = self.model.compute_output_spec(keras.KerasTensor((1, *shape)))
-        except Exception as error:  # Whatever a subclassed model may raise.
-            reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-            raise ValueError(
-                f"`x` does not fit the model {self.model.name!r}, which does not take "
-                f"samples of shape {shape}. It says: {reason[0]}"
-            ) from error
-        received = keras.tree.map_structure(lambda output: output.shape[1:], spec)
+        received = self.output_shape(shape)
         if received != shape:
             raise ValueError(
                 f"Reconstruction needs a model whose output fits its input. "

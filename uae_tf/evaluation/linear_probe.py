@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -26,9 +28,8 @@ def linear_probe(
 ) -> keras.Sequential:
     """Trains a linear head on an encoder that does not move.
 
-    Nesterov momentum 0.9, the rate times ``batch_size / 256``, no decay, no warm-up;
-    the head starts at zero (SPEC 6.2). Features are those of the encoder, before any
-    projection.
+    Features are those of the encoder in inference mode, before any projection; the head
+    is that of :func:`linear_head`.
 
     Args:
         encoder: maps ``(batch, *shape)`` to features ``(batch, d)``.
@@ -40,7 +41,7 @@ def linear_probe(
         augment: layer applied to the training samples anew in each epoch, such as
             random crop and flip (published head). None: features are computed once,
             which is faster by about the number of epochs.
-        seed: of order and augmentation.
+        seed: of the order. Augmentations come from the layer's own.
 
     Returns:
         The encoder and its head, built: samples -> logits ``(batch, C)`` float32,
@@ -50,30 +51,76 @@ def linear_probe(
     Raises:
         ValueError: labels missing or of another number, fewer than 2 classes.
     """
-    y = check_class_numbers("y", y, x)
+    check_class_numbers("y", y, x)
+
+    def features() -> np.ndarray:
+        return embed(encoder, x if augment is None else augmented(augment, x))
+
+    head = linear_head(
+        features(),
+        y,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        renew=None if augment is None else features,
+        seed=seed,
+    )
+    return keras.Sequential([keras.Input(x.shape[1:]), encoder, *head.layers])
+
+
+def linear_head(
+    features: np.ndarray,
+    y: np.ndarray | None,
+    *,
+    epochs: int = 100,
+    batch_size: int = 512,
+    learning_rate: float = 0.1,
+    renew: Callable[[], np.ndarray] | None = None,
+    seed: int = 0,
+) -> keras.Sequential:
+    """Trains a linear classifier of features by gradient descent.
+
+    Nesterov momentum 0.9, the rate times ``batch_size / 256``, no decay, no warm-up;
+    all weights start at zero (SPEC 6.2).
+
+    Args:
+        features: ``(N, d)``.
+        y: ``(N,)`` class numbers.
+        epochs: passes over the features.
+        batch_size: samples per update, at most N.
+        learning_rate: for a batch of 256.
+        renew: returns the features of every epoch after the first, of other
+            augmentations of the same samples; None for the same again.
+        seed: of the order.
+
+    Returns:
+        Features -> logits ``(batch, C)`` float32.
+
+    Raises:
+        ValueError: labels missing or of another number, fewer than 2 classes.
+    """
+    y = check_class_numbers("y", y, features)
     num_classes = int(y.max()) + 1
     if num_classes < 2:
         raise ValueError(f"`y` must hold two classes or more. Received: {np.unique(y)}")
     keras.utils.set_random_seed(seed)
-    head = keras.layers.Dense(
+    dense = keras.layers.Dense(
         num_classes, kernel_initializer="zeros", dtype="float32", name="head"
     )
-    features = embed(encoder, x if augment is None else _augmented(augment, x))
-    trained = keras.Sequential([keras.Input(features.shape[1:]), head])
-    batch_size = min(batch_size, len(x))
-    trained.compile(
+    head = keras.Sequential([keras.Input(features.shape[1:]), dense])
+    batch_size = min(batch_size, len(features))
+    head.compile(
         keras.optimizers.SGD(learning_rate * batch_size / 256, 0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        steps_per_execution=min(_STEPS, -(-len(x) // batch_size)),
+        steps_per_execution=min(_STEPS, -(-len(features) // batch_size)),
     )
-    if augment is None:
-        trained.fit(features, y, batch_size=batch_size, epochs=epochs, verbose=0)
-    for epoch in range(0 if augment is None else epochs):
-        # The head alone is ever in `fit`: nothing else can move.
-        trained.fit(features, y, batch_size=batch_size, verbose=0)
-        if epoch + 1 < epochs:
-            features = embed(encoder, _augmented(augment, x))
-    return keras.Sequential([keras.Input(x.shape[1:]), encoder, head])
+    settings = {"batch_size": batch_size, "verbose": 0}
+    if renew is None:
+        head.fit(features, y, epochs=epochs, **settings)
+        return head
+    for epoch in range(epochs):
+        head.fit(features if epoch == 0 else renew(), y, **settings)
+    return head
 
 
 def head_scores(
@@ -103,7 +150,8 @@ def head_scores(
     }
 
 
-def _augmented(augment: keras.layers.Layer, x: np.ndarray) -> np.ndarray:
+def augmented(augment: keras.layers.Layer, x: np.ndarray) -> np.ndarray:
+    """Samples after a random layer in training mode, ``(N, *shape)``."""
     parts = [
         keras.ops.convert_to_numpy(augment(x[start : start + _ROWS], training=True))
         for start in range(0, len(x), _ROWS)

@@ -104,7 +104,11 @@ def nt_xent_logits(z_a: Any, z_b: Any, temperature: float = 0.5) -> tuple[Any, A
 
 
 def nt_xent_per_sample(
-    z: Any, z_positive: Any, negatives: Any, temperature: float = 0.5
+    z: Any,
+    z_positive: Any,
+    negatives: Any,
+    temperature: float = 0.5,
+    is_negative: Any = None,
 ) -> Any:
     """NT-Xent of each anchor against its positive and a fixed bank of negatives.
 
@@ -116,6 +120,8 @@ def nt_xent_per_sample(
         z_positive: (N, d) their positives.
         negatives: (M, d), the same for all anchors.
         temperature: Above 0.
+        is_negative: (N, M) bool, False where a negative does not count for an anchor,
+            such as a view of the anchor's own image. Defaults to None, all count.
 
     Returns:
         (N,) float32, in nats. All are normalised inside.
@@ -131,6 +137,8 @@ def nt_xent_per_sample(
     anchors = _normalised(z)
     positive = ops.sum(anchors * _normalised(z_positive), axis=1, keepdims=True)
     negative = ops.matmul(anchors, ops.transpose(_normalised(negatives)))
+    if is_negative is not None:
+        negative = ops.where(is_negative, negative, MASKED)
     logits = ops.concatenate([positive, negative], axis=1) / temperature
     return ops.logsumexp(logits, axis=1) - logits[:, 0]
 

@@ -2,6 +2,7 @@
 
 from .adversarial_generator import AdversarialGeneratorTraining
 from .augmented_dataset import AugmentedDataset
+from .clae import CLAE
 from .consistency import ConsistencyTraining
 from .phases import PhaseRecord
 from .retrain import Retrained, retrain
@@ -10,6 +11,7 @@ from .uae_callback import UAECallback
 from .virtual_adversarial import VirtualAdversarialTraining
 
 __all__ = [
+    "CLAE",
     "AdversarialGeneratorTraining",
     "AugmentedDataset",
     "ConsistencyTraining",

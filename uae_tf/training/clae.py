@@ -1,0 +1,146 @@
+"""CLAE: contrastive learning with adversarial examples, the literature's baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..models import SimCLR
+
+#: Of the statistics of the adversarial branch, which sees one view where the other
+#: branch sees two (SPEC 6.14).
+_MOMENTUM = 0.99
+
+
+@keras.saving.register_keras_serializable("uae_tf")
+class CLAE(SimCLR):
+    """Adds, to each pair of views, an adversarial example of the first as a third view.
+
+    ``x_adv = x_i + epsilon * sign(gradient of NTXent(z_i, z_adv) at x_adv = x_i)`` by
+    one step, made anew in each update, and
+
+    ``loss = NTXent(z_i, z_j) + alpha * NTXent(z_i, z_adv)``.
+
+    The adversarial view goes through the same convolutions with normalisation layers of
+    its own (statistics, scale and shift), while it is made as well as in the loss. They
+    are not used afterwards: :meth:`embed` and a call in inference mode are SimCLR's.
+
+    Args:
+        encoder: as for :class:`~uae_tf.models.SimCLR`, made by Keras's functional API.
+        projection: likewise.
+        temperature: of both losses.
+        augment: as for SimCLR.
+        seed: as for SimCLR.
+        epsilon: length of the step, in units of images in [0, 1]. Defaults to 0.015,
+            the published 0.03 for images in [-1, 1].
+        alpha: weight of the adversarial loss. Defaults to 1.
+        **kwargs: `name` and `trainable` of `keras.Model`.
+
+    Raises:
+        ValueError: an encoder that is not functional, or a negative number.
+
+    Cost:
+        Twice to two and a half times an update of SimCLR: one more view in the loss,
+        and a forward and a backward pass to make it.
+
+    Reference:
+        Ho and Vasconcelos, NeurIPS 2020; SPEC 6.13, 6.14. Here, as published, x_adv is
+        not clipped to the range of images. Re-derived from the paper.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        projection: keras.Model | None = None,
+        temperature: float = 0.5,
+        augment: keras.layers.Layer | None = None,
+        seed: int | None = None,
+        epsilon: float = 0.015,
+        alpha: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        if epsilon < 0 or alpha < 0:
+            raise ValueError(
+                "`epsilon` and `alpha` must be at least 0. "
+                f"Received: epsilon={epsilon}, alpha={alpha}"
+            )
+        super().__init__(encoder, projection, temperature, augment, seed, **kwargs)
+        self.epsilon = epsilon
+        self.alpha = alpha
+        self.adversarial_encoder = _with_own_normalisation(self.encoder)
+        self.adversarial_projection = _with_own_normalisation(self.projection)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Projections; in training (3N, d_z): first, second and adversarial views."""
+        if not training:
+            return self.project(images)
+        views = self._views(images)
+        projections = self.project(views, training=True)
+        count = tf.shape(views)[0] // 2
+        first, anchors = views[:count], projections[:count]
+        examples = self.adversarial_views(first, anchors)
+        adversarial = self._project_adversarial(examples)
+        return tf.concat([projections, adversarial], axis=0)
+
+    def adversarial_views(self, views: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
+        """One step away from where each view is found by its anchor.
+
+        Args:
+            views: ``(N, H, W, C)``.
+            anchors: ``(N, d_z)``, their projections in the other branch.
+
+        Returns:
+            ``(N, H, W, C)``, ``epsilon`` from ``views`` in every entry whose gradient
+            is not 0.
+        """
+        views, anchors = tf.stop_gradient(views), tf.stop_gradient(anchors)
+        with tf.GradientTape() as tape:
+            tape.watch(views)
+            loss = self._contrast(anchors, self._project_adversarial(views))
+        step = self.epsilon * tf.sign(tape.gradient(loss, views))
+        return tf.stop_gradient(views + step)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Both losses in training, SimCLR's alone in evaluation."""
+        if not training:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        first, second, adversarial = tf.split(y_pred, 3, axis=0)
+        clean = super().compute_loss(x, y, tf.concat([first, second], 0))
+        return clean + self.alpha * self._contrast(first, adversarial)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        return {**config, "epsilon": self.epsilon, "alpha": self.alpha}
+
+    def _project_adversarial(self, images: tf.Tensor) -> tf.Tensor:
+        features = self.adversarial_encoder(images, training=True)
+        projections = self.adversarial_projection(features, training=True)
+        return tf.cast(projections, tf.float32)
+
+
+def _with_own_normalisation(model: keras.Model) -> keras.Model:
+    """A model that shares all layers but its batch normalisation, which are new."""
+
+    def share(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            return layer
+        config = {**layer.get_config(), "momentum": _MOMENTUM}
+        return type(layer).from_config({**config, "name": f"{layer.name}_adversarial"})
+
+    try:
+        return keras.models.clone_model(model, clone_function=share)
+    except ValueError as error:
+        raise ValueError(
+            "CLAE needs an encoder and a projection made by Keras's functional API, to "
+            f"give them normalisation of their own. Received: {model!r}"
+        ) from error
