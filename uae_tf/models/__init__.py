@@ -3,6 +3,12 @@
 from .adversarial import AdversarialAutoencoder
 from .adversarial_generator import AdversarialExampleGenerator
 from .autoencoder import Autoencoder
+from .carlini_wagner import CarliniWagnerClassifier
+from .classifier_recipes import (
+    ClassifierRecipe,
+    build_classifier,
+    classifier_recipe,
+)
 from .concrete import ConcreteAutoencoder, concrete_decoder
 from .concrete_select import ConcreteSelect
 from .convolutional import ConvolutionalAutoencoder
@@ -17,6 +23,8 @@ __all__ = [
     "AdversarialAutoencoder",
     "AdversarialExampleGenerator",
     "Autoencoder",
+    "CarliniWagnerClassifier",
+    "ClassifierRecipe",
     "ConcreteAutoencoder",
     "ConcreteSelect",
     "ConvolutionalAutoencoder",
@@ -26,7 +34,9 @@ __all__ = [
     "Recipe",
     "SparseAutoencoder",
     "build",
+    "build_classifier",
     "check_logits",
+    "classifier_recipe",
     "concrete_decoder",
     "recipe",
 ]
