@@ -2,6 +2,7 @@
 
 from ..backend import ON_TENSORFLOW, missing_names
 from .autoencoder import Autoencoder
+from .carlini_wagner import CarliniWagnerClassifier
 from .convolutional import ConvolutionalAutoencoder
 from .convolutional_classifier import ConvolutionalClassifier
 from .dense import DenseAutoencoder
@@ -14,6 +15,11 @@ from .simclr_augment import SimCLRAugment
 if ON_TENSORFLOW:
     from .adversarial import AdversarialAutoencoder
     from .adversarial_generator import AdversarialExampleGenerator
+    from .classifier_recipes import (
+        ClassifierRecipe,
+        build_classifier,
+        classifier_recipe,
+    )
     from .concrete import ConcreteAutoencoder, concrete_decoder
     from .concrete_select import ConcreteSelect
     from .recipes import Recipe, build, recipe
@@ -23,6 +29,8 @@ __all__ = [
     "AdversarialAutoencoder",
     "AdversarialExampleGenerator",
     "Autoencoder",
+    "CarliniWagnerClassifier",
+    "ClassifierRecipe",
     "ConcreteAutoencoder",
     "ConcreteSelect",
     "ConvolutionalAutoencoder",
@@ -35,7 +43,9 @@ __all__ = [
     "SimCLRAugment",
     "SparseAutoencoder",
     "build",
+    "build_classifier",
     "check_logits",
+    "classifier_recipe",
     "concrete_decoder",
     "projection_head",
     "recipe",
