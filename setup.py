@@ -27,7 +27,7 @@ NOTEBOOKS = ["ipykernel>=6.29", "nbmake>=1.5.5", "jupytext>=1.16", *SERVING]
 
 setup(
     name="uae-tf",
-    version="0.1.0.dev0",
+    version="0.1.0",
     description="Unsupervised adversarial examples for Keras: attack, augment, verify.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -63,6 +63,8 @@ setup(
             "pyright>=1.1",
             "pytest-cov>=6",
         ],
+        # Ruff formats the signatures of the reference.
+        "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27", "ruff>=0.9"],
         "benchmarks": ["foolbox>=3.3", "psutil>=6"],
     },
     entry_points={"console_scripts": ["uae-tf = uae_tf.cli:main"]},
