@@ -33,6 +33,12 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     packages=find_packages(include=["uae_tf", "uae_tf.*"]),
     package_data={"uae_tf": ["py.typed", "**/*.html", "**/*.toml"]},
     install_requires=[
