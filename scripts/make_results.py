@@ -18,17 +18,21 @@ An experiment that no section names gets a place at the end, so no file is forgo
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
 
 from uae_tf.experiments.report import (
     Entry,
     arms_table,
     command_of,
+    errors_by_arm,
     overview_table,
     to_markdown,
 )
@@ -88,15 +92,25 @@ class Page:
         parts = [
             f"### {title}" if title else "",
             to_markdown(arms_table(results)).strip("\n"),
+            f"![Test error of every arm and seed](images/results/{name}.png)"
+            if verdict
+            else "",
             verdict.get("sentence", ""),
             f"`{command_of(results)}` · [{name}.json](results/{name}.json)",
             "\n".join(f"- {note}" for note in results.get("notes") or ()),
         ]
         return "\n\n".join(part for part in parts if part)
 
-    def mention(self, name: str, data: str = "") -> str:
-        """A link to an experiment's file; its row stands in the overview."""
-        self._entries.setdefault(name, Entry(name, self._results(name), data))
+    def mention(self, name: str, title: str = "", section: str = "") -> str:
+        """A link to an experiment's file; its row stands in the overview.
+
+        Args:
+            name: of its file, without ".json".
+            title: of its row.
+            section: heading of the section that tells of it.
+        """
+        place = f"[{title}](#{anchor(section)})" if section else title or name
+        self._entries.setdefault(name, Entry(place, self._results(name)))
         return f"[json](results/{name}.json)"
 
     def measured(self, name: str) -> str:
@@ -152,7 +166,7 @@ class Page:
                 _mean(row, "confidence", 1, 3),
                 str(results["settings"]["seeds"]),
                 f"{row['updates']:,}",
-                self.mention(name),
+                self.mention(name, f"{title}, features", "Feature selection"),
             )
             yield tuple(Cell(text) for text in texts)
 
@@ -163,10 +177,28 @@ class Page:
         ]
         return ["## Further experiments", *parts] if parts else []
 
+    def draw(self, folder: Path) -> None:
+        """Draws the errors of every experiment that has a verdict, where they changed.
+
+        Args:
+            folder: of the pictures.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, entry in self._entries.items():
+            path, results = folder / f"{name}.png", entry.results
+            if not results.get("verdict") or source_of(path) == fingerprint(results):
+                continue
+            unit = results.get("error_unit")
+            label = f"test error ({unit})" if unit else "test MSE"
+            errors_by_arm(results["rows"], label=label).savefig(
+                path, dpi=_DPI, metadata={"Source": fingerprint(results)}
+            )
+
     def _results(self, name: str) -> dict[str, Any]:
         return read_json(self._folder / f"{name}.json")
 
 
+_DPI = 80
 #: What the templates of the sections may call.
 _CALLS = ("overview", "run", "mention", "measured", "selection", "baselines")
 _SELECTION_HEADERS = tuple(
@@ -201,6 +233,20 @@ def anchor(title: str) -> str:
     return kept.strip().replace(" ", "-")
 
 
+def fingerprint(results: Mapping[str, Any]) -> str:
+    """Of the numbers that the picture of an experiment shows."""
+    text = json.dumps(results["rows"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_of(picture: Path) -> str | None:
+    """The fingerprint a picture was drawn from, None where there is none."""
+    if not picture.exists():
+        return None
+    with Image.open(picture) as image:
+        return image.info.get("Source")
+
+
 def _row(results: Mapping[str, Any], arm: str) -> Mapping[str, Any]:
     return next(row for row in results["rows"] if row["arm"] == arm)
 
@@ -220,13 +266,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     is_check = parser.parse_args().check
-    path, page = DOCS / "RESULTS.md", Page(DOCS / "results").render()
-    if is_check and path.read_text(encoding="utf-8") != page:
+    page, path = Page(DOCS / "results"), DOCS / "RESULTS.md"
+    text = page.render()
+    if is_check and path.read_text(encoding="utf-8") != text:
         print("docs/RESULTS.md is not what docs/results gives. Run:")
         print("    python scripts/make_results.py")
         return 1
     if not is_check:
-        path.write_text(page, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+        page.draw(DOCS / "images" / "results")
     return 0
 
 

@@ -41,6 +41,17 @@ def test_every_source_is_told_of(make_results):
         assert any(f'measured("{path.stem}")' in text for text in sections), path
 
 
+def test_pictures_show_the_numbers_of_their_files(make_results):
+    for path in (DOCS / "results").glob("*.json"):
+        results = json.loads(path.read_text())
+        picture = DOCS / "images" / "results" / f"{path.stem}.png"
+        if results.get("verdict"):
+            drawn = make_results.source_of(picture)
+            assert drawn == make_results.fingerprint(results), picture
+        else:
+            assert not picture.exists()
+
+
 def test_number_of_a_file_is_a_number_of_the_page(make_results, folder):
     path = folder / "reconstruct-mnist-dense-2000.json"
     results = json.loads(path.read_text())

@@ -65,15 +65,17 @@ def overview_table(entries: Iterable[Entry]) -> TableData:
         "All experiments",
         (
             Header("experiment"),
-            Header("data"),
-            Header("paper", "", "What the paper prints, where it has the arm."),
-            Header("ours", "", "Test error of the plain training and the candidate."),
-            Header("strongest control", "", "That the verdict rests on."),
-            Header("seeds"),
+            Header("verdict", "", "Corrected for the number of controls.", True),
+            Header(
+                "ours", "", "Test error of the plain training and the candidate.", True
+            ),
+            Header("strongest control", "", "That the verdict rests on.", True),
+            Header("paper", "", "What the paper prints, where it has the arm.", True),
+            Header("data", "", "Data set, training samples.", True),
+            Header("seeds", "", "Repetitions."),
             Header("updates", "", "Of every arm."),
             Header("time", "", "Of all its trainings and attacks together."),
-            Header("verdict", "", "Corrected for the number of controls."),
-            Header("command"),
+            Header("command", "", "That repeats it.", True),
         ),
         tuple(_row(entry) for entry in entries),
     )
@@ -116,14 +118,14 @@ def _row(entry: Entry) -> tuple[Cell, ...]:
     strongest = verdict.get("strongest")
     return (
         Cell(entry.title),
-        Cell(entry.data or data_of(results)),
-        Cell(_arms(rows, _with_paper(rows, verdict), "paper", exponent, unit)),
+        Cell(_verdict(results), tone=tone(str(verdict.get("effect") or ""))),
         Cell(_arms(rows, ours, "test_error", exponent, unit)),
         Cell(_arms(rows, [strongest], "test_error", exponent, unit)),
+        Cell(_arms(rows, _with_paper(rows, verdict), "paper", exponent, unit)),
+        Cell(entry.data or data_of(results)),
         Cell(_seeds(results)),
         Cell(_updates(rows)),
         Cell(duration(_seconds(results))),
-        Cell(_verdict(results), tone=tone(str(verdict.get("effect") or ""))),
         Cell(command_of(results)),
     )
 
