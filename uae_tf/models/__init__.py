@@ -11,6 +11,7 @@ from .logits import check_logits
 from .resnet import ResNet18
 from .simclr import SimCLR, projection_head
 from .simclr_augment import SimCLRAugment
+from .weight_parts import load_weight_parts, save_weight_parts
 
 if ON_TENSORFLOW:
     from .adversarial import AdversarialAutoencoder
@@ -47,8 +48,10 @@ __all__ = [
     "check_logits",
     "classifier_recipe",
     "concrete_decoder",
+    "load_weight_parts",
     "projection_head",
     "recipe",
+    "save_weight_parts",
 ]
 
 __getattr__ = missing_names(__name__, __all__)
