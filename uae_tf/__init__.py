@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .experiments.own_model import compare
     from .training.feature_selector import ConcreteFeatureSelector
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "CLAE",

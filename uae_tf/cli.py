@@ -34,6 +34,7 @@ from .commands.options import (
     Steps,
     TargetOption,
 )
+from .commands.reproduce import reproduce_command
 from .commands.select import select_command
 from .commands.semi_supervised import semi_supervised_command
 from .commands.show import show
@@ -150,6 +151,7 @@ def reconstruct_command(
 app.command("select")(select_command)
 app.command("contrast")(contrast_command)
 app.command("semisupervised")(semi_supervised_command)
+app.command("reproduce")(reproduce_command)
 
 
 @app.command("export")

@@ -86,11 +86,35 @@ def test_labels_that_do_not_fit(model, y, message):
         PGDAttack(UntargetedMargin(model), steps=1)(X, y)
 
 
-def test_a_model_that_ends_in_softmax_has_no_logits():
-    layers = [keras.Input((3,)), keras.layers.Dense(CLASSES, "softmax")]
-    criterion = UntargetedMargin(keras.Sequential(layers))
-    with pytest.raises(ValueError, match=r"must return logits.*softmax"):
-        criterion.check(X, Y)
+@pytest.mark.parametrize(
+    ("tail", "message"),
+    [
+        ([keras.layers.Dense(CLASSES, "softmax")], r"must return logits.*softmax"),
+        ([keras.layers.Dense(CLASSES), keras.layers.Softmax()], "ends in a softmax"),
+        (
+            [keras.layers.Dense(CLASSES), keras.layers.Activation("sigmoid")],
+            "ends in a sigmoid",
+        ),
+        ([keras.layers.Dense(1)], r"two classes or more.*\(1,\)"),
+        ([keras.layers.Reshape((3, 1))], r"two classes or more.*\(3, 1\)"),
+    ],
+)
+def test_a_model_without_logits(tail, message):
+    attack = PGDAttack(UntargetedMargin(keras.Sequential([keras.Input((3,)), *tail])))
+    with pytest.raises(ValueError, match=message):
+        attack(X, Y)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 3.0])
+def test_a_target_that_is_the_label_is_refused(model, kappa):
+    prediction = model(X).numpy().argmax(axis=1)
+    targets = (prediction + 1) % CLASSES
+    targets[[1, 4]] = prediction[[1, 4]]
+    attack = PGDAttack(TargetedMargin(model, kappa), steps=1)
+    with pytest.raises(ValueError, match=r"targets, not labels.*2 of 6.*\(rows 1, 4\)"):
+        attack(X, targets)
+    with pytest.raises(ValueError, match=r"6 of 6 samples \(rows 0, .* 4, \.\.\.\)"):
+        attack(X, prediction)
 
 
 def test_the_similarity_is_to_rise(model):

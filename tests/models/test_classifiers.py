@@ -2,13 +2,24 @@ import keras
 import numpy as np
 import pytest
 
-from uae_tf.models import ConvolutionalClassifier, DenseClassifier, check_logits
+from uae_tf.models import (
+    CarliniWagnerClassifier,
+    ConvolutionalClassifier,
+    DenseClassifier,
+    build_classifier,
+    check_logits,
+    classifier_recipe,
+)
+from uae_tf.models.classifier_recipes import DATASETS
 
 MAKE = {
     "dense": lambda: DenseClassifier((4, 4, 1), 3, (8, 6)),
     "plain": lambda: DenseClassifier((5,), 2, (8,), normalization=False),
     "convolutional": lambda: ConvolutionalClassifier(
         (14, 16, 2), 4, width=2, normalize_logits=True
+    ),
+    "carlini_wagner": lambda: CarliniWagnerClassifier(
+        (6, 5, 1), 3, filters=(2, 3), units=4, padding="same"
     ),
 }
 
@@ -47,6 +58,55 @@ def test_published_sizes():
     assert large.get_layer("conv3_3").output.shape == (None, 6, 6, 128)
 
 
+def test_carlini_and_wagners_networks():
+    mnist = build_classifier("mnist")
+    maps = [mnist.get_layer(f"conv{block}_{i}") for block in (1, 2) for i in (1, 2)]
+    # K 32 maps of 26 x 26: the views of MINE (SPEC 2.1.6), with their ReLU.
+    assert [layer.output.shape[1:] for layer in maps] == [
+        (26, 26, 32),
+        (24, 24, 32),
+        (10, 10, 64),
+        (8, 8, 64),
+    ]
+    assert maps[0].activation is keras.activations.relu
+    assert mnist.get_layer("hidden1").output.shape == (None, 200)
+    colour = build_classifier("cifar10")
+    assert colour.get_layer("conv1_1").output.shape == (None, 30, 30, 64)
+    assert colour.get_layer("hidden2").output.shape == (None, 256)
+    assert colour.get_layer("conv2_2").filters == 128
+
+
+def test_the_published_recipe():
+    for dataset in ("mnist", "fashion_mnist", "cifar10"):
+        recipe = classifier_recipe(dataset)
+        assert (recipe.epochs, recipe.batch_size) == (50, 128)
+        optimizer = recipe.optimizer()
+        assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
+        # The `decay` of the old Keras.
+        optimizer.build([])
+        optimizer.iterations.assign(1_000_000)
+        assert float(optimizer.learning_rate) == pytest.approx(0.005, rel=1e-4)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_classifier_has_a_modern_recipe(dataset):
+    recipe = classifier_recipe(dataset, "modern")
+    assert recipe.optimizer() is not recipe.optimizer()
+    model = build_classifier(dataset, "modern", units=8)
+    assert model.sample_shape == recipe.input_shape
+    assert model.units == 8
+    assert model.compiled
+
+
+def test_an_unknown_recipe_lists_the_known():
+    with pytest.raises(
+        ValueError, match=r"dataset='svhn'.*mnist \(paper\), mnist \(mod"
+    ):
+        build_classifier("svhn")
+    with pytest.raises(ValueError, match=r"dataset='digits', name='paper'"):
+        classifier_recipe("digits")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -57,6 +117,14 @@ def test_published_sizes():
         (lambda: ConvolutionalClassifier((28, 28), 2), "sides of 12 or more"),
         (lambda: ConvolutionalClassifier((8, 8, 1), 2), r"\(8, 8, 1\)"),
         (lambda: ConvolutionalClassifier((16, 16, 1), 2, dropout=1.0), "dropout must"),
+        (lambda: CarliniWagnerClassifier((28, 28)), "sides of 16 or more"),
+        (lambda: CarliniWagnerClassifier((8, 8, 1)), r"'valid' sides.*\(8, 8, 1\)"),
+        (lambda: CarliniWagnerClassifier((3, 8, 1), padding="same"), "of 4 or more"),
+        (lambda: CarliniWagnerClassifier((16, 16, 1), padding="full"), "padding must"),
+        (lambda: CarliniWagnerClassifier((16, 16, 1), filters=(8,)), "two numbers"),
+        (lambda: CarliniWagnerClassifier((16, 16, 1), units=0), "units must be posi"),
+        (lambda: CarliniWagnerClassifier((16, 16, 1), dropout=-1), "dropout must"),
+        (lambda: CarliniWagnerClassifier((16, 16, 1), 1), "num_classes must"),
     ],
 )
 def test_bad_arguments(make, message):

@@ -182,6 +182,7 @@ class Attack:
             check_labels(y, len(x))
         if self.criterion is not None:
             self.criterion.check(x, y)
+            self.criterion.check_start(x, y)
 
     def _collect(self, batch: Batch, trace: bool) -> AttackResult:
         best = None

@@ -67,6 +67,12 @@ class Criterion:
                 f"samples of shape {x.shape[1:]}."
             )
 
+    def check_start(self, x: np.ndarray, y: np.ndarray | None) -> None:
+        """Raises where an attack on ``x`` would have nothing to do.
+
+        An attack calls it after :meth:`check`; evaluating examples does not.
+        """
+
     def output_shape(self, shape: tuple[int, ...]) -> Any:
         """Shape of the model's output for a sample of ``shape``, no batch axis.
 

@@ -70,18 +70,39 @@ class UntargetedMargin(_Margin):
 class TargetedMargin(_Margin):
     """``f = max_{j != y'} logit_j - logit_y' + kappa``: class y' and no other.
 
-    ``y`` are the *target* classes y', integers ``(N,)``, not the labels.
+    ``y`` are the *target* classes y', integers ``(N,)``, not the labels. Attack samples
+    that the model classifies correctly, each with a target other than its label.
 
     Args:
         model: a built classifier that returns logits ``(batch, classes)``.
         kappa: by how much the target must lead, in logits.
 
     Raises:
-        ValueError: as :class:`UntargetedMargin`.
+        ValueError: as :class:`UntargetedMargin`; and, from an attack, a sample that the
+            model gives its target class already: its target is its label, or the
+            model errs on it. Such an attack would be a success that moved nothing.
+
+    Cost:
+        An attack looks at the clean samples once more, by one forward pass.
 
     Reference:
         Hsu et al., AAAI 2022, section 3.1; SPEC 1.3.
     """
+
+    def check_start(self, x: np.ndarray, y: np.ndarray | None) -> None:
+        super().check_start(x, y)
+        # The margin itself, so that kappa plays no part in who is refused.
+        reached = self.evaluate(x, x, y)[0] - self.kappa < 0.0
+        if not reached.any():
+            return
+        rows = np.flatnonzero(reached)
+        named = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+        raise ValueError(
+            "`y` must hold target classes other than the samples' own: TargetedMargin "
+            "takes targets, not labels. Received: targets that the model "
+            f"{self.model.name!r} gives already to {len(rows)} of {len(x)} samples "
+            f"(rows {named}). Choose other targets, or leave these samples out."
+        )
 
     def loss(self, outputs: tf.Tensor, context: State) -> PerSample:
         own, others = _own_and_others(outputs, context["y"])

@@ -2,12 +2,13 @@
 
 from .dataset import Dataset
 from .file_sets import prepare
-from .registry import load, names
+from .registry import is_at_hand, load, names
 from .semi_supervised import SemiSupervisedSplit, semi_supervised_split
 
 __all__ = [
     "Dataset",
     "SemiSupervisedSplit",
+    "is_at_hand",
     "load",
     "names",
     "prepare",

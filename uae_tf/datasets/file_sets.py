@@ -72,6 +72,16 @@ def load_file_set(
     )
 
 
+def is_prepared(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
+    """Tell whether a file set is prepared in a folder.
+
+    Args:
+        name: A key of `uae_tf.datasets.sources.SOURCES`.
+        data_dir: Folder of the prepared sets, see `uae_tf.datasets.load`.
+    """
+    return bool(_builder(name, data_dir).is_prepared())
+
+
 def prepare(
     name: str,
     source: str | os.PathLike[str] | None = None,

@@ -9,7 +9,7 @@ from typing import Any
 from .circles import load_circles
 from .dataset import Dataset
 from .digits import load_digits
-from .file_sets import load_file_set
+from .file_sets import is_prepared, load_file_set
 from .images import SOURCES as IMAGES
 from .images import load_images
 from .sources import SOURCES as FILE_SETS
@@ -97,6 +97,24 @@ def load(
     if name in FILE_SETS:
         return load_file_set(name, data_dir, count, seed, legacy)
     return load_images(name, data_dir, count)
+
+
+def is_at_hand(name: str, data_dir: str | os.PathLike[str] | None = None) -> bool:
+    """Tell whether `load` can go to work: the set is there, or may be downloaded.
+
+    Args:
+        name: One of `names()`.
+        data_dir: As for `load`.
+
+    Returns:
+        False only for a set that is built from files and has not been; whether a
+        download works is seen when it is tried.
+
+    Example:
+        >>> is_at_hand("digits")
+        True
+    """
+    return name not in FILE_SETS or is_prepared(name, data_dir)
 
 
 def _checked_samples(samples: int | None) -> int | None:

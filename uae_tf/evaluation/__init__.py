@@ -1,6 +1,9 @@
 """Measures of models and of adversarial examples."""
 
 from .classification import error_rate, label_agreement
+from .distributions import KernelDistance, frechet_distance, kernel_distance
+from .features import FeatureExtractor
+from .likeness import critic_mutual_information, structural_similarity
 from .reconstruction import (
     measure_examples,
     perturbation_sizes,
@@ -8,9 +11,15 @@ from .reconstruction import (
 )
 
 __all__ = [
+    "FeatureExtractor",
+    "KernelDistance",
+    "critic_mutual_information",
     "error_rate",
+    "frechet_distance",
+    "kernel_distance",
     "label_agreement",
     "measure_examples",
     "perturbation_sizes",
     "reconstruction_errors",
+    "structural_similarity",
 ]

@@ -23,7 +23,10 @@ def check_logits(model: keras.Model, sample_shape: tuple[int, ...]) -> int:
             "A classifier must return logits (batch, classes), two classes or more. "
             f"{model.name!r} maps samples of shape {tuple(sample_shape)} to {shape}."
         )
-    activation = getattr(_last_layer(model), "activation", None)
+    last = _last_layer(model)
+    activation = getattr(last, "activation", None)
+    if isinstance(last, keras.layers.Softmax):
+        activation = keras.activations.softmax
     if activation in (keras.activations.softmax, keras.activations.sigmoid):
         raise ValueError(
             f"A classifier must return logits, but {model.name!r} ends in a "

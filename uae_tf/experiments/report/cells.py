@@ -36,11 +36,19 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """The head of a column: a title, its unit or scale, and what it means."""
+    """The head of a column.
+
+    Args:
+        title: what stands there.
+        unit: unit or scale, in brackets behind it.
+        meaning: one sentence for the reader.
+        is_text: whether the column holds words, which begin at the left.
+    """
 
     title: str
     unit: str = ""
     meaning: str = ""
+    is_text: bool = False
 
     @property
     def text(self) -> str:

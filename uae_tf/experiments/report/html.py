@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-import io
 import os
-import re
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from ..comparison import NO_SEED
@@ -20,32 +14,14 @@ from ..storage import to_plain, write_atomic
 from ..verdict import Verdict
 from .arms import ARMS, Arm, kind_of
 from .arms_table import arms_table, rows_with_pending
-from .captions import CAPTIONS, Caption
+from .captions import CAPTIONS
 from .cells import TableData, tone
 from .controls_table import controls_table
+from .embedding import Picture, alternative_text, picture, png, rendered
 from .numbers import fixed
 from .selection import baselines_table
 
 Figures = Mapping[str, Figure | bytes]
-
-#: Dots per inch of the PNGs, and how many of them make one CSS pixel: more than one,
-#: so that pictures stay sharp on dense screens and when zoomed.
-_DPI, _DENSITY = 160, 1.6
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A figure as the page embeds it; width and height in CSS pixels."""
-
-    name: str
-    title: str
-    lead: str
-    caption: str
-    alt: str
-    source: str
-    width: int
-    height: int
 
 
 def write_report(
@@ -76,7 +52,7 @@ def write_report(
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"path must name a file such as {path / 'report.html'}.")
-    images = {name: _png(name, figure) for name, figure in figures.items()}
+    images = {name: png(name, figure) for name, figure in figures.items()}
     page = _render(results, figures, images)
     for name, image in images.items():
         write_atomic(path.parent / "figures" / f"{name}.png", image)
@@ -96,23 +72,18 @@ def render_report(results: Mapping[str, Any], figures: Figures) -> str:
     Raises:
         ValueError: as `write_report`.
     """
-    images = {name: _png(name, figure) for name, figure in figures.items()}
+    images = {name: png(name, figure) for name, figure in figures.items()}
     return _render(results, figures, images)
 
 
 def _render(
     results: Mapping[str, Any], figures: Figures, images: Mapping[str, bytes]
 ) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    pictures = {name: _picture(name, figures[name], images[name]) for name in images}
-    template = environment.get_template("template.html")
-    return template.render(_context(to_plain(results), pictures)).lstrip()
+    pictures = {
+        name: picture(name, image, alternative_text(figures[name]))
+        for name, image in images.items()
+    }
+    return rendered("template.html", _context(to_plain(results), pictures))
 
 
 def _context(
@@ -125,11 +96,11 @@ def _context(
         "experiment": results.get("experiment", ""),
         "facts": _facts(settings),
         "is_complete": results.get("complete", True),
-        **_verdict_context(results, settings),
+        **verdict_context(results, settings),
         "arms": arms_table(results),
         "baselines": baselines_table(results),
         "selection": results.get("selection") or {},
-        "figures": _ordered(pictures),
+        "figures": ordered(pictures),
         "meanings": _meanings(results, rows),
         "teach": _teach(results),
         "notes": results.get("notes") or [],
@@ -157,9 +128,15 @@ def _teach(results: Mapping[str, Any]) -> str:
     return own if (Path(__file__).parent / own).exists() else "teach.html"
 
 
-def _verdict_context(
+def verdict_context(
     results: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Gather what a template shows of a verdict, also where there is none yet.
+
+    Args:
+        results: the experiment's results.
+        settings: of it, for the title.
+    """
     entries = results.get("verdict")
     verdict = Verdict.from_dict(entries) if entries else None
     candidate = verdict.candidate if verdict else "mine_uae"
@@ -229,45 +206,11 @@ def _text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _ordered(pictures: Mapping[str, Picture]) -> dict[str, Any]:
+def ordered(pictures: Mapping[str, Picture]) -> dict[str, Any]:
+    """Order pictures as pages show them: `errors`, and the others as `named`."""
     known = [name for name in CAPTIONS if name in pictures and name != "errors"]
     others = [name for name in pictures if name not in CAPTIONS]
     return {
         "errors": pictures.get("errors"),
         "named": [pictures[name] for name in [*known, *others]],
     }
-
-
-def _png(name: str, figure: Figure | bytes) -> bytes:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
-        raise ValueError(
-            f"figures must be named with letters, digits, '-', '_' and '.', got "
-            f"{name!r}: the name becomes a file name."
-        )
-    if isinstance(figure, Figure):
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI)
-        return buffer.getvalue()
-    if not figure.startswith(_PNG) or len(figure) < 24:
-        raise ValueError(
-            f"figures[{name!r}] must be a matplotlib Figure or the bytes of a PNG, got "
-            f"{len(figure)} bytes that begin with {figure[:8]!r}."
-        )
-    return figure
-
-
-def _picture(name: str, figure: Figure | bytes, image: bytes) -> Picture:
-    width, height = struct.unpack(">II", image[16:24])
-    title = name.replace("_", " ").replace("-", " ").capitalize()
-    caption = CAPTIONS.get(name, Caption(title))
-    described = str(figure.get_label()) if isinstance(figure, Figure) else ""
-    return Picture(
-        name=name,
-        title=caption.title,
-        lead=caption.lead,
-        caption=caption.below,
-        alt=described or caption.title,
-        source="data:image/png;base64," + base64.b64encode(image).decode(),
-        width=round(width / _DENSITY),
-        height=round(height / _DENSITY),
-    )

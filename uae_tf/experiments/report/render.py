@@ -88,7 +88,10 @@ def to_markdown(table: TableData) -> str:
         ),
     ]
     drawn = [f"| {' | '.join(line)} |" for line in lines]
-    rule = "|".join("---:" if index else ":---" for index in kept)
+    rule = "|".join(
+        ":---" if index == 0 or table.headers[index].is_text else "---:"
+        for index in kept
+    )
     return "\n".join([drawn[0], f"|{rule}|", *drawn[1:], ""])
 
 

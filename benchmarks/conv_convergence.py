@@ -1,0 +1,86 @@
+"""Does the convolutional "paper" recipe stop short of convergence, or not settle?
+
+Trains it for longer than its 20 epochs and prints the test error on the way, of the
+weights as they are and of their running average, which takes out the swing that
+Adadelta's constant rate of 1.0 keeps up. Runs on any Keras backend:
+
+KERAS_BACKEND=jax python benchmarks/conv_convergence.py --data mnist.npz --epochs 100
+
+The file holds `x_train` and `x_test`, bytes of shape (N, 28, 28, 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from uae_tf.models import ConvolutionalAutoencoder
+
+BATCH_SIZE = 100
+
+
+class Curve(keras.callbacks.Callback):
+    """Prints the test error every few epochs, without and with averaged weights."""
+
+    def __init__(self, x_test: np.ndarray, seed: int, every: int) -> None:
+        super().__init__()
+        self.x_test = x_test
+        self.seed = seed
+        self.every = every
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if (epoch + 1) % self.every:
+            return
+        plain = self.error()
+        own = self.model.get_weights()
+        # The averages follow the order of the trainable variables: all there are here.
+        self.model.set_weights(
+            [
+                keras.ops.convert_to_numpy(average)
+                for average in self.model.optimizer._model_variables_moving_average
+            ]
+        )
+        averaged = self.error()
+        self.model.set_weights(own)
+        row = f"| {self.seed} | {epoch + 1} | {plain:.5f} | {averaged:.5f} |"
+        print(row, flush=True)
+
+    def error(self) -> float:
+        """Mean squared error per pixel on the test images."""
+        found = self.model.predict(self.x_test, batch_size=500, verbose=0)
+        return float(np.mean(np.square(found - self.x_test)))
+
+
+def main() -> None:
+    """Trains from every seed that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--every", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    options = parser.parse_args()
+    with np.load(options.data) as arrays:
+        x_train, x_test = (arrays[k] / np.float32(255) for k in ("x_train", "x_test"))
+    print("| seed | epochs | test MSE | of averaged weights |\n|---|---|---|---|")
+    for seed in options.seeds:
+        keras.utils.set_random_seed(seed)
+        model = ConvolutionalAutoencoder(x_train.shape[1:])
+        optimizer = keras.optimizers.Adadelta(1.0, use_ema=True, ema_momentum=0.999)
+        # XLA trains it slower on a CPU.
+        is_jax = keras.config.backend() == "jax"
+        model.compile(optimizer, "binary_crossentropy", jit_compile=is_jax)
+        curve = Curve(x_test, seed, options.every)
+        model.fit(
+            x_train,
+            batch_size=BATCH_SIZE,
+            epochs=options.epochs,
+            callbacks=[curve],
+            verbose=0,
+        )
+
+
+if __name__ == "__main__":
+    main()

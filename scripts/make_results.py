@@ -1,0 +1,282 @@
+"""Write docs/RESULTS.md from the results and texts under docs/results.
+
+    python scripts/make_results.py            # write the page
+    python scripts/make_results.py --check    # fail if the page is not what would be
+
+What is where:
+
+- ``docs/results/NAME.json``: what an experiment wrote (its results.json).
+- ``docs/results/measured/NAME.json``: a table measured by a benchmark or by hand:
+  ``columns`` (title, and a Python format for its numbers), ``rows``, ``commands``.
+- ``docs/results/sections/NN-name.md``: the text of a section, a Jinja template, in the
+  order of their names. It puts numbers in by calling methods of `Page`, mostly
+  ``{{ run("NAME", "Title") }}``. ``head.md`` is the beginning of the page.
+
+An experiment that no section names gets a place at the end, so no file is forgotten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from uae_tf.experiments.report import (
+    Entry,
+    arms_table,
+    command_of,
+    errors_by_arm,
+    overview_table,
+    to_markdown,
+)
+from uae_tf.experiments.report.cells import Cell, Header, TableData
+from uae_tf.experiments.report.numbers import PLUS_MINUS, fixed, scale_label, statistic
+from uae_tf.files import read_json
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+class Page:
+    """The sections, and what their templates may call.
+
+    Args:
+        folder: with the results, `measured/` and `sections/`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries: dict[str, Entry] = {}
+
+    def render(self) -> str:
+        """Returns the whole page."""
+        templates = Environment(
+            loader=FileSystemLoader(self._folder / "sections"),
+            undefined=StrictUndefined,
+            autoescape=False,  # Markdown, of our own files
+            trim_blocks=True,
+        )
+        calls = {name: getattr(self, name) for name in _CALLS}
+
+        def rendered(name: str) -> str:
+            return templates.get_template(name).render(calls).strip("\n")
+
+        names = sorted(p.name for p in (self._folder / "sections").glob("[0-9]*.md"))
+        sections = [*map(rendered, names), *self._further()]
+        # Last, for its overview of what the sections have named.
+        return "\n\n".join([rendered("head.md"), *sections]) + "\n"
+
+    def overview(self) -> str:
+        """One row for each experiment of the page."""
+        return to_markdown(overview_table(self._entries.values())).strip("\n")
+
+    def run(self, name: str, title: str = "", data: str = "") -> str:
+        """An experiment: heading, table of arms, verdict, command and notes.
+
+        Args:
+            name: of its file, without ".json".
+            title: heading; empty for none (the row of the overview has the name then).
+            data: what a reader must know of the data, for the overview.
+        """
+        results = self._results(name)
+        heading = title or name
+        place = f"[{heading}](#{anchor(title)})" if title else heading
+        self._entries[name] = Entry(place, results, data)
+        verdict = results.get("verdict") or {}
+        parts = [
+            f"### {title}" if title else "",
+            to_markdown(arms_table(results)).strip("\n"),
+            f"![Test error of every arm and seed](images/results/{name}.png)"
+            if verdict
+            else "",
+            verdict.get("sentence", ""),
+            f"`{command_of(results)}` · [{name}.json](results/{name}.json)",
+            "\n".join(f"- {note}" for note in results.get("notes") or ()),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def mention(self, name: str, title: str = "", section: str = "") -> str:
+        """A link to an experiment's file; its row stands in the overview.
+
+        Args:
+            name: of its file, without ".json".
+            title: of its row.
+            section: heading of the section that tells of it.
+        """
+        place = f"[{title}](#{anchor(section)})" if section else title or name
+        self._entries.setdefault(name, Entry(place, self._results(name)))
+        return f"[json](results/{name}.json)"
+
+    def measured(self, name: str) -> str:
+        """A table of `measured/`, with the commands that repeat it."""
+        found = read_json(self._folder / "measured" / f"{name}.json")
+        columns = found["columns"]
+        formats = [column.get("format", "") for column in columns]
+        rows = [
+            tuple(Cell(format(v, f)) for v, f in zip(row, formats, strict=True))
+            for row in found["rows"]
+        ]
+        headers = tuple(Header(column["title"]) for column in columns)
+        table = to_markdown(TableData(name, headers, tuple(rows))).strip("\n")
+        commands = "\n".join(found.get("commands") or ())
+        return f"{table}\n\n```\n{commands}\n```" if commands else table
+
+    def selection(self, names: Mapping[str, str]) -> str:
+        """Feature selection without UAEs on several data sets, beside the paper.
+
+        Args:
+            names: of the files -> how to call the data set.
+        """
+        table = TableData("", _SELECTION_HEADERS, tuple(self._selected(names)))
+        return to_markdown(table).strip("\n")
+
+    def baselines(self, names: Mapping[str, str]) -> str:
+        """Linear error and accuracy of the methods that need no network."""
+        rows, methods = [], []
+        for name, title in names.items():
+            results = self._results(name)
+            found = [_row(results, "original"), *results["baselines"]]
+            methods = [row["arm"] for row in found[1:]]
+            errors = [_mean(row, "linear_error", 1e3, 2) for row in found]
+            accuracies = [_mean(row, "accuracy", 100, 1) for row in found]
+            pairs = map(" / ".join, zip(errors, accuracies, strict=True))
+            rows.append(tuple(Cell(text) for text in (title, *pairs)))
+        headers = tuple(Header(h) for h in ("data set", "concrete", *methods))
+        return to_markdown(TableData("", headers, tuple(rows))).strip("\n")
+
+    def _selected(self, names: Mapping[str, str]) -> Sequence[tuple[Cell, ...]]:
+        for name, title in names.items():
+            results = self._results(name)
+            row = _row(results, "original")
+            texts = (
+                title,
+                str(results["settings"]["features"]),
+                _mean(row, "test_error", 1e3, 2, spread=True),
+                _mean(row, "paper", 1e3, 2),
+                _mean(row, "accuracy", 100, 2, spread=True),
+                _mean(row, "paper_accuracy", 100, 2),
+                _mean(row, "linear_error", 1e3, 2, spread=True),
+                _mean(row, "distinct", 1, 1),
+                _mean(row, "confidence", 1, 3),
+                str(results["settings"]["seeds"]),
+                f"{row['updates']:,}",
+                self.mention(name, f"{title}, features", "Feature selection"),
+            )
+            yield tuple(Cell(text) for text in texts)
+
+    def _further(self) -> list[str]:
+        names = sorted(path.stem for path in self._folder.glob("*.json"))
+        parts = [
+            self.run(name, title=name) for name in names if name not in self._entries
+        ]
+        return ["## Further experiments", *parts] if parts else []
+
+    def draw(self, folder: Path) -> None:
+        """Draws the errors of every experiment that has a verdict, where they changed.
+
+        Args:
+            folder: of the pictures.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, entry in self._entries.items():
+            path, results = folder / f"{name}.png", entry.results
+            if not results.get("verdict") or source_of(path) == fingerprint(results):
+                continue
+            unit = results.get("error_unit")
+            label = f"test error ({unit})" if unit else "test MSE"
+            errors_by_arm(results["rows"], label=label).savefig(
+                path, dpi=_DPI, metadata={"Source": fingerprint(results)}
+            )
+
+    def _results(self, name: str) -> dict[str, Any]:
+        return read_json(self._folder / f"{name}.json")
+
+
+_DPI = 80
+#: What the templates of the sections may call.
+_CALLS = ("overview", "run", "mention", "measured", "selection", "baselines")
+_SELECTION_HEADERS = tuple(
+    Header(title)
+    for title in (
+        "data set",
+        "K",
+        f"decoder test MSE ({scale_label(-3)})",
+        "paper",
+        "ExtraTrees (%)",
+        "paper",
+        f"linear MSE ({scale_label(-3)})",
+        "distinct",
+        "confidence",
+        "seeds",
+        "updates",
+        "results",
+    )
+)
+
+
+def anchor(title: str) -> str:
+    """The name that Markdown renderers give to a heading.
+
+    Args:
+        title: the heading.
+
+    Returns:
+        Lower case, without punctuation, blanks as hyphens.
+    """
+    kept = "".join(c for c in title.lower() if c.isalnum() or c in " -_")
+    return kept.strip().replace(" ", "-")
+
+
+def fingerprint(results: Mapping[str, Any]) -> str:
+    """Of the numbers that the picture of an experiment shows."""
+    text = json.dumps(results["rows"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_of(picture: Path) -> str | None:
+    """The fingerprint a picture was drawn from, None where there is none."""
+    if not picture.exists():
+        return None
+    with Image.open(picture) as image:
+        return image.info.get("Source")
+
+
+def _row(results: Mapping[str, Any], arm: str) -> Mapping[str, Any]:
+    return next(row for row in results["rows"] if row["arm"] == arm)
+
+
+def _mean(
+    row: Mapping[str, Any], key: str, factor: float, decimals: int, spread: bool = False
+) -> str:
+    found = statistic(row.get(key))
+    if found is None:
+        return ""
+    text = fixed(factor * found.mean, decimals)
+    return text + f" {PLUS_MINUS} {fixed(factor * found.std, decimals)}" * spread
+
+
+def main() -> int:
+    """Writes the page, or says how it differs."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    is_check = parser.parse_args().check
+    page, path = Page(DOCS / "results"), DOCS / "RESULTS.md"
+    text = page.render()
+    if is_check and path.read_text(encoding="utf-8") != text:
+        print("docs/RESULTS.md is not what docs/results gives. Run:")
+        print("    python scripts/make_results.py")
+        return 1
+    if not is_check:
+        path.write_text(text, encoding="utf-8")
+        page.draw(DOCS / "images" / "results")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""One row per experiment: what it says, and how it copes with half a result."""
+
+from uae_tf.experiments.report import Entry, command_of, overview_table, to_markdown
+from uae_tf.experiments.report.numbers import scale_label
+from uae_tf.experiments.verdict import verdict
+
+SCALE = scale_label(-3)
+
+ERRORS = {
+    "original": [7.0e-3, 7.1e-3, 6.9e-3],
+    "duplicated": [5.7e-3, 5.7e-3, 5.6e-3],
+    "mine_uae": [5.6e-3, 5.7e-3, 5.6e-3],
+}
+
+
+def statistic(values):
+    return {"mean": sum(values) / len(values), "std": 1e-4, "values": values}
+
+
+def make_results(**changes):
+    paper = {"original": 2.58e-3, "mine_uae": 2.28e-3}
+    results = {
+        "settings": {"dataset": "mnist", "samples": 2000, "seeds": 3},
+        "rows": [
+            {
+                "arm": arm,
+                "test_error": statistic(errors),
+                "updates": 3000,
+                "paper": paper.get(arm),
+            }
+            for arm, errors in ERRORS.items()
+        ],
+        "runs": {arm: {str(s): {"seconds": 10.0} for s in range(3)} for arm in ERRORS},
+        "verdict": verdict(ERRORS).to_dict(),
+        "complete": True,
+        "command": "uae-tf reconstruct --dataset mnist --out runs/a --resume --seeds 3",
+    }
+    return results | changes
+
+
+def row(**changes):
+    table = overview_table([Entry("dense", make_results(**changes))])
+    titles = [header.title for header in table.headers]
+    return dict(zip(titles, (cell.text for cell in table.rows[0]), strict=True))
+
+
+def test_row_tells_paper_ours_control_cost_and_verdict():
+    assert row() == {
+        "experiment": "dense",
+        "data": "mnist, 2,000 samples",
+        "paper": f"original 2.58; mine_uae 2.28 {SCALE}",
+        "ours": f"original 7.00 ± 0.10; mine_uae 5.63 ± 0.10 {SCALE}",
+        "strongest control": f"duplicated 5.67 ± 0.10 {SCALE}",
+        "seeds": "3",
+        "updates": "3,000",
+        "time": "1 min 30 s",
+        "verdict": "mine_uae: no effect beyond duplicated",
+        "command": "uae-tf reconstruct --dataset mnist --seeds 3",
+    }
+
+
+def test_copies_that_are_not_the_papers_data_are_named():
+    assert row(settings={"dataset": "cifar10"})["data"] == "CIFAR-10 (JPEG copy)"
+
+
+def test_run_without_a_candidate_has_no_verdict_and_shows_all_arms():
+    found = row(verdict=None)
+    assert found["verdict"] == "none: no candidate with controls"
+    assert found["strongest control"] == ""
+    assert all(arm in found["ours"] for arm in ERRORS)
+
+
+def test_unfinished_run_says_how_many_seeds_there_are():
+    runs = {"original": {"0": {"seconds": 1.0}, "1": {"seconds": None}}, "mine_uae": {}}
+    found = row(complete=False, runs=runs)
+    assert found["seeds"] == "0 to 2 of 3, unfinished"
+    assert found["time"] == "1.0 s"
+
+
+def test_empty_results_are_an_empty_row():
+    found = to_markdown(overview_table([Entry("nothing", {})]))
+    assert "nothing" in found
+
+
+def test_command_is_without_what_only_the_first_run_needs():
+    given = {"command": "uae-tf select --out m/mnist --legacy --resume --out-dated"}
+    assert command_of(given) == "uae-tf select --legacy --out-dated"

@@ -1,0 +1,66 @@
+"""`uae-tf reproduce`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..experiments.experiment import REPORT
+from ..experiments.reproduce import SCALES, TABLES, Reproduction, load_recipe
+from ..experiments.reproduce.plan import plan_table
+from .options import DataDir
+
+TableName = StrEnum("TableName", {name: name for name in (*TABLES, "all")})
+ScaleName = StrEnum("ScaleName", {name: name for name in SCALES})
+
+
+def reproduce_command(
+    table: Annotated[
+        TableName, typer.Option(help="Which of the papers' tables.")
+    ] = TableName.all,
+    scale: Annotated[
+        ScaleName,
+        typer.Option(
+            help="quick: minutes, small real data. standard: what docs/RESULTS.md was "
+            "made with. full: the papers' protocols."
+        ),
+    ] = ScaleName.quick,
+    data_dir: DataDir = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for all runs; default runs/reproduce-SCALE."),
+    ] = None,
+    recipes: Annotated[
+        Path | None,
+        typer.Option(help="Folder of your own TABLE-SCALE.toml; default ours."),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the plan, and do nothing.")
+    ] = False,
+) -> None:
+    """Makes the papers' tables, with controls: a plan, the runs, and one report.
+
+    Shows what it will do and how long that takes on two idle cores, then does it. What
+    is done is never done again: after Ctrl-C, or with further tables, the same command
+    goes on. Writes a folder for each run, and report.html with all tables, verdicts and
+    pictures.
+    """
+    names = list(TABLES) if table == "all" else [table.value]
+    found = [load_recipe(name, scale.value, recipes) for name in names]
+    out = out or Path("runs") / f"reproduce-{scale.value}"
+    console = Console(stderr=True)
+    reproduction = Reproduction(
+        found, out, None if data_dir is None else str(data_dir), console
+    )
+    Console(markup=False, highlight=False).print(plan_table(reproduction.plan()))
+    if plan:
+        return
+    is_done = reproduction.run()
+    typer.echo(f"Report: {out / REPORT}")
+    if not is_done:
+        typer.echo(f"Not all runs are done; the same command goes on ({out}).")
+        raise typer.Exit(1)

@@ -1,0 +1,191 @@
+"""Many experiments in one table: a row for each, its verdict beside its numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..comparison import HELPS, HURTS, NO_EFFECT
+from .arms_table import COLUMNS
+from .cells import Cell, Header, TableData, tone
+from .numbers import (
+    PLUS_MINUS,
+    Statistic,
+    duration,
+    exponent_for,
+    fixed,
+    scale_label,
+    statistic,
+    to_float,
+)
+
+#: What a reader must know of the data of an experiment, where the copy at hand or the
+#: split is not the paper's (docs/DECISIONS.md); `Entry.data` says more.
+_DATA = {
+    "cifar10": "CIFAR-10 (JPEG copy)",
+    "activity": "activity, not the paper's rows",
+    "mice_protein": "mice_protein, split by measurement",
+}
+
+
+#: How an effect is told of the strongest control.
+_AGAINST = {HELPS: "even against", NO_EFFECT: "beyond", HURTS: "against"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One experiment of the table.
+
+    Args:
+        title: of the row; may hold a link in the syntax of the page.
+        results: the experiment's, as in results.json.
+        data: what a reader must know of the data; empty for data set and samples.
+    """
+
+    title: str
+    results: Mapping[str, Any]
+    data: str = ""
+
+
+def overview_table(entries: Iterable[Entry]) -> TableData:
+    """Lay out one row per experiment: paper, ours, controls, cost and verdict.
+
+    Args:
+        entries: the experiments, in the order of the table.
+
+    Returns:
+        The table. "ours" is the first arm (the plain training) and the candidate of the
+        verdict, as mean ± standard deviation over seeds; "strongest control" the one
+        the verdict rests on.
+    """
+    return TableData(
+        "All experiments",
+        (
+            Header("experiment"),
+            Header("verdict", "", "Corrected for the number of controls.", True),
+            Header(
+                "ours", "", "Test error of the plain training and the candidate.", True
+            ),
+            Header("strongest control", "", "That the verdict rests on.", True),
+            Header("paper", "", "What the paper prints, where it has the arm.", True),
+            Header("data", "", "Data set, training samples.", True),
+            Header("seeds", "", "Repetitions."),
+            Header("updates", "", "Of every arm."),
+            Header("time", "", "Of all its trainings and attacks together."),
+            Header("command", "", "That repeats it.", True),
+        ),
+        tuple(_row(entry) for entry in entries),
+    )
+
+
+def command_of(results: Mapping[str, Any]) -> str:
+    """The command that repeats an experiment, without the folder it wrote to.
+
+    Nor does it resume: who repeats it begins anew.
+    """
+    return re.sub(r" --(out[ =]\S+|resume)", "", str(results.get("command") or ""))
+
+
+def data_of(results: Mapping[str, Any]) -> str:
+    """Data set and number of training samples, as far as the settings tell."""
+    settings = results.get("settings") or {}
+    name = str(settings.get("dataset") or "")
+    parts = [_DATA.get(name, name)]
+    samples, labels = settings.get("samples"), settings.get("labels")
+    if samples:
+        parts.append(f"{samples:,} samples")
+    if labels:
+        parts.append(f"{labels:,} labels")
+    if settings.get("noise"):
+        parts.append(f"noise {settings['noise']}")
+    return ", ".join(part for part in parts if part)
+
+
+def _row(entry: Entry) -> tuple[Cell, ...]:
+    results = entry.results
+    rows = {str(row["arm"]): row for row in results.get("rows") or ()}
+    verdict = results.get("verdict") or {}
+    errors = [column.key for column in COLUMNS if column.is_error]
+    found = [statistic(row.get(key)) for row in rows.values() for key in errors]
+    unit = str(results.get("error_unit") or "")
+    exponent = 0 if unit else exponent_for(s.mean for s in found if s)
+    unit = unit or scale_label(exponent)
+    # Where nothing is judged every arm may be what was measured.
+    ours = [*list(rows)[:1], verdict["candidate"]] if verdict else list(rows)
+    strongest = verdict.get("strongest")
+    return (
+        Cell(entry.title),
+        Cell(_verdict(results), tone=tone(str(verdict.get("effect") or ""))),
+        Cell(_arms(rows, ours, "test_error", exponent, unit)),
+        Cell(_arms(rows, [strongest], "test_error", exponent, unit)),
+        Cell(_arms(rows, _with_paper(rows, verdict), "paper", exponent, unit)),
+        Cell(entry.data or data_of(results)),
+        Cell(_seeds(results)),
+        Cell(_updates(rows)),
+        Cell(duration(_seconds(results))),
+        Cell(command_of(results)),
+    )
+
+
+def _with_paper(
+    rows: Mapping[str, Mapping[str, Any]], verdict: Mapping[str, Any]
+) -> list[str]:
+    """The plain training and the candidate; all arms where the paper lacks that."""
+    arms = [arm for arm, row in rows.items() if statistic(row.get("paper"))]
+    candidate = verdict.get("candidate")
+    return [arms[0], str(candidate)] if candidate in arms[1:] else arms
+
+
+def _arms(
+    rows: Mapping[str, Mapping[str, Any]],
+    arms: Iterable[str | None],
+    key: str,
+    exponent: int,
+    unit: str,
+) -> str:
+    found = {arm: statistic((rows.get(arm or "") or {}).get(key)) for arm in arms}
+    texts = [f"{arm} {_number(s, exponent)}" for arm, s in found.items() if s]
+    return f"{'; '.join(texts)} {unit}".rstrip() if texts else ""
+
+
+def _number(found: Statistic, exponent: int) -> str:
+    factor = 10.0**-exponent
+    text = fixed(factor * found.mean, 2)
+    if math.isfinite(found.std):
+        text += f" {PLUS_MINUS} {fixed(factor * found.std, 2)}"
+    return text
+
+
+def _seeds(results: Mapping[str, Any]) -> str:
+    """How many there are, and in how few some arm ended where a run was cut short."""
+    wanted = (results.get("settings") or {}).get("seeds") or 0
+    wanted = wanted if isinstance(wanted, int) else len(wanted)
+    counts = [len(arm) for arm in (results.get("runs") or {}).values()]
+    if not results.get("complete", True) and counts:
+        return f"{min(counts)} to {max(counts)} of {wanted}, unfinished"
+    return str(wanted)
+
+
+def _updates(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    # All arms of a comparison have as many, but for the literature's short protocol.
+    found = [to_float(row.get("updates")) for row in rows.values()]
+    finite = [updates for updates in found if math.isfinite(updates)]
+    return fixed(max(finite), 0) if finite else ""
+
+
+def _seconds(results: Mapping[str, Any]) -> float:
+    runs = (results.get("runs") or {}).values()
+    found = [to_float(entry.get("seconds")) for arm in runs for entry in arm.values()]
+    return math.fsum(s for s in found if math.isfinite(s)) if found else math.nan
+
+
+def _verdict(results: Mapping[str, Any]) -> str:
+    verdict = results.get("verdict") or {}
+    if not verdict:
+        return "none: no candidate with controls"
+    effect, strongest = str(verdict["effect"]), verdict.get("strongest")
+    words = f"{verdict['candidate']}: {effect}"
+    return f"{words} {_AGAINST[effect]} {strongest}" if effect in _AGAINST else words

@@ -1,0 +1,63 @@
+"""The experiments that a recipe may name: their settings, and how they are run."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..reconstruction import reconstruct
+from ..selection import select
+from ..selection_settings import SelectionSettings
+from ..semi_supervised import SemiSupervisedSettings, semi_supervised
+from ..settings import ReconstructionSettings
+
+Results = dict[str, Any]
+Experiment = Callable[[Any, Path, bool, Console | None], Results]
+
+#: Name of the command -> its settings, and the function that runs it.
+KINDS: Mapping[str, tuple[type, Experiment]] = {
+    "reconstruct": (ReconstructionSettings, reconstruct),
+    "select": (SelectionSettings, select),
+    "semisupervised": (SemiSupervisedSettings, semi_supervised),
+}
+
+
+def make_settings(kind: str, values: Mapping[str, Any]) -> Any:
+    """Builds an experiment's settings from plain values, as TOML gives them.
+
+    Args:
+        kind: a key of `KINDS`.
+        values: field -> value; lists become tuples, whole numbers floats where the
+            field wants them.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: an unknown kind or field, or a value that the settings refuse.
+    """
+    if kind not in KINDS:
+        raise ValueError(
+            f"`experiment` must be one of: {', '.join(KINDS)}. Received: {kind!r}"
+        )
+    cls = KINDS[kind][0]
+    fields = {field.name for field in dataclasses.fields(cls)}
+    unknown = [name for name in values if name not in fields]
+    if unknown:
+        raise ValueError(
+            f"{kind} has no setting {unknown[0]!r}. It has: {', '.join(sorted(fields))}"
+        )
+    types = typing.get_type_hints(cls)
+    return cls(**{name: _plain(v, types[name]) for name, v in values.items()})
+
+
+def _plain(value: Any, type_: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if is_whole and type_ is float else value

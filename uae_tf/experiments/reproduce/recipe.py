@@ -1,0 +1,131 @@
+"""Recipes: which runs make a table at a scale, read from TOML and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from .kinds import make_settings
+
+TABLES = (
+    "reconstruction",
+    "augmentation",
+    "selection",
+    "semi-circles",
+    "semi-images",
+)
+SCALES = ("quick", "standard", "full")
+#: Where the recipes are that come with the library.
+FOLDER = Path(__file__).parents[1] / "recipes"
+
+_RUN_KEYS = {"name", "title", "experiment", "seconds", "settings", "data"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of an experiment.
+
+    Args:
+        name: of its folder.
+        title: for people.
+        experiment: the command that it is a run of, such as "reconstruct".
+        settings: of the experiment, as the file has them.
+        seconds: expected on two idle cores; None where nobody knows.
+        data: what a reader must know of the data; empty for set and size.
+    """
+
+    name: str
+    title: str
+    experiment: str
+    settings: dict[str, Any]
+    seconds: float | None = None
+    data: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """The runs of one table at one scale.
+
+    Args:
+        table: one of `TABLES`.
+        scale: one of `SCALES`.
+        title: for people.
+        source: where the table stands in print.
+        about: how the runs differ from what is printed.
+        runs: in the order they are made.
+    """
+
+    table: str
+    scale: str
+    title: str
+    source: str
+    about: str
+    runs: tuple[Run, ...]
+
+    @property
+    def seconds(self) -> float | None:
+        """Expected for all runs on two idle cores; None where one is unknown."""
+        known = [run.seconds for run in self.runs]
+        return None if None in known else float(sum(s for s in known if s is not None))
+
+
+def load_recipe(table: str, scale: str, folder: Path | None = None) -> Recipe:
+    """Reads a recipe and checks every setting in it, before any work is done.
+
+    Args:
+        table: one of `TABLES`.
+        scale: one of `SCALES`.
+        folder: with files TABLE-SCALE.toml; None for those of the library.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: an unknown table or scale, or a file with something in it that is
+            unknown, missing or refused by the experiment; the message names file and
+            run.
+        FileNotFoundError: no such file.
+
+    Example:
+        >>> [run.name for run in load_recipe("semi-circles", "quick").runs]
+        ['noise-0.01', 'noise-0.06']
+    """
+    for name, value, allowed in (("table", table, TABLES), ("scale", scale, SCALES)):
+        if value not in allowed:
+            raise ValueError(
+                f"`{name}` must be one of: {', '.join(allowed)}. Received: {value!r}"
+            )
+    path = (folder or FOLDER) / f"{table}-{scale}.toml"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no recipe {path.name} in {path.parent}. Copy one of "
+            f"{FOLDER} there and edit it."
+        )
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(_run(entry) for entry in found.pop("run"))
+        recipe = Recipe(table=table, scale=scale, runs=runs, **found)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    names = [run.name for run in recipe.runs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{path}: two runs have one name. Received: {names}")
+    return recipe
+
+
+def _run(entry: dict[str, Any]) -> Run:
+    name = entry.get("name", "?")
+    unknown = set(entry) - _RUN_KEYS
+    if unknown:
+        raise ValueError(
+            f"run {name!r} has {', '.join(sorted(unknown))}, which no run has. "
+            f"Expected some of: {', '.join(sorted(_RUN_KEYS))}"
+        )
+    run = Run(**entry)
+    try:
+        make_settings(run.experiment, run.settings)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"run {name!r}: {error}") from error
+    return run

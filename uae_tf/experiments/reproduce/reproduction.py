@@ -1,0 +1,200 @@
+"""The runs of several recipes: a plan, one after the other, and one report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ... import datasets
+from ..experiment import REPORT, RESULTS, check_folder
+from ..report.summary_page import Part, Section, write_summary
+from ..storage import environment, is_compatible, read_json, write_json
+from .kinds import KINDS, make_settings
+from .recipe import Recipe, Run
+
+#: What a run was started with, beside its results.
+RUN = "run.json"
+TO_DO, GO_ON, DONE, NO_DATA = "to do", "go on", "done", "data missing"
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One run of the plan.
+
+    Args:
+        recipe: that it is of.
+        run: the run.
+        folder: of its results.
+        state: `TO_DO`, `GO_ON` (begun before), `DONE`, or `NO_DATA`.
+    """
+
+    recipe: Recipe
+    run: Run
+    folder: Path
+    state: str
+
+
+class Reproduction:
+    """Makes the runs of recipes, skips what is done, and writes one report.
+
+    Args:
+        recipes: what to run, in this order.
+        out: folder: a folder TABLE/RUN for each, results.json and report.html.
+        data_dir: folder with prepared data, or None for the usual places.
+        console: where progress is drawn.
+
+    Raises:
+        ValueError: a folder that cannot be written to, or that holds a run with other
+            settings under the same name; nothing has been written then.
+    """
+
+    def __init__(
+        self,
+        recipes: Sequence[Recipe],
+        out: Path,
+        data_dir: str | None = None,
+        console: Console | None = None,
+    ) -> None:
+        check_folder(out)
+        self.recipes = recipes
+        self.out = out
+        self.data_dir = data_dir
+        self.console = console or Console()
+        self.errors: dict[Path, str] = {}
+        self.plan()  # Raises where folders hold something else.
+
+    def plan(self) -> list[Step]:
+        """What there is to do, as things are now."""
+        return [
+            Step(recipe, run, folder, self._state(run, folder))
+            for recipe, run, folder in self._runs()
+        ]
+
+    def run(self) -> bool:
+        """Makes the runs that are not done, and writes report and results after each.
+
+        A run that cannot be made, for lack of data, is told in the report; the others
+        go on. After Ctrl-C the next call goes on where this one stopped.
+
+        Returns:
+            Whether all runs are done.
+        """
+        for step in self.plan():
+            if step.state in (DONE, NO_DATA):
+                continue
+            if not self._make(step):
+                break
+            self.write()
+        self.write()
+        return all(step.state == DONE for step in self.plan())
+
+    def write(self) -> None:
+        """Writes results.json and report.html of what there is."""
+        steps = self.plan()
+        write_json(
+            self.out / RESULTS,
+            {
+                "experiment": "reproduce",
+                "environment": environment(),
+                "complete": all(step.state == DONE for step in steps),
+                "runs": [self._told(step) for step in steps],
+            },
+        )
+        scales = ", ".join(dict.fromkeys(recipe.scale for recipe in self.recipes))
+        write_summary(
+            f"The papers' tables, {scales}",
+            [self._section(recipe, steps) for recipe in self.recipes],
+            self._notes(steps),
+            self.out / REPORT,
+        )
+
+    def _runs(self) -> Iterator[tuple[Recipe, Run, Path]]:
+        for recipe in self.recipes:
+            for run in recipe.runs:
+                yield recipe, run, self.out / recipe.table / run.name
+
+    def _state(self, run: Run, folder: Path) -> str:
+        if (folder / RUN).exists():
+            is_compatible(read_json(folder / RUN), _described(run))
+        path = folder / RESULTS
+        if path.exists():
+            return DONE if read_json(path).get("complete") else GO_ON
+        name = make_settings(run.experiment, run.settings).dataset
+        is_there = datasets.is_at_hand(name, self.data_dir)
+        return TO_DO if is_there else NO_DATA
+
+    def _make(self, step: Step) -> bool:
+        """Makes one run; returns whether the next may begin."""
+        run, folder = step.run, step.folder
+        settings = make_settings(
+            run.experiment, {**run.settings, "data_dir": self.data_dir}
+        )
+        heading = f"{step.recipe.table}: {run.title}"
+        self.console.print(heading, markup=False, highlight=False)
+        write_json(folder / RUN, _described(run))
+        try:
+            results = KINDS[run.experiment][1](settings, folder, True, self.console)
+        except FileNotFoundError as error:
+            self.errors[folder] = str(error)
+            return True
+        return results["complete"]
+
+    def _told(self, step: Step) -> dict[str, Any]:
+        """A run, for results.json; all of its numbers are in its own folder."""
+        results = self._results(step)
+        return {
+            "table": step.recipe.table,
+            "scale": step.recipe.scale,
+            "run": step.run.name,
+            "state": step.state,
+            "error": self.errors.get(step.folder),
+            "results": str((step.folder / RESULTS).relative_to(self.out)),
+            "verdict": (results or {}).get("verdict"),
+        }
+
+    def _results(self, step: Step) -> dict[str, Any] | None:
+        path = step.folder / RESULTS
+        return read_json(path) if path.exists() else None
+
+    def _section(self, recipe: Recipe, steps: Sequence[Step]) -> Section:
+        parts = [self._part(step) for step in steps if step.recipe is recipe]
+        return Section(recipe.title, recipe.source, recipe.about, parts)
+
+    def _part(self, step: Step) -> Part:
+        results, page = self._results(step), step.folder / REPORT
+        waiting = {
+            NO_DATA: "The data set is not prepared; see `uae-tf datasets prepare`.",
+            TO_DO: "Still to come.",
+        }
+        error = self.errors.get(step.folder) or waiting.get(step.state, "")
+        return Part(
+            title=step.run.title,
+            results=results,
+            figures={
+                path.stem: path.read_bytes()
+                for path in sorted((step.folder / "figures").glob("*.png"))
+            },
+            error="" if results else error,
+            link=page.relative_to(self.out).as_posix() if page.exists() else "",
+            data=step.run.data,
+        )
+
+    def _notes(self, steps: Sequence[Step]) -> list[str]:
+        done = sum(step.state == DONE for step in steps)
+        notes = [f"{done} of {len(steps)} runs are done."]
+        if any(step.recipe.scale == "quick" for step in steps):
+            notes.append(
+                "The scale “quick” shows that and how everything works, on real data: "
+                "small training sets, short trainings, three seeds. For numbers worth "
+                "quoting take “standard” or “full”."
+            )
+        return notes
+
+
+def _described(run: Run) -> dict[str, Any]:
+    """What must be the same for a folder to be gone on with."""
+    return {"experiment": run.experiment, "settings": run.settings}

@@ -1,0 +1,146 @@
+"""Weights in half precision, in files that are small enough to be carried."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from ..files import write_atomic
+
+#: Largest file that `save_weight_parts` writes, in bytes.
+PART_BYTES = 15 * 2**20
+
+
+def save_weight_parts(
+    variables: Sequence[Any],
+    folder: str | os.PathLike[str],
+    name: str = "weights",
+    dtype: str = "float16",
+) -> list[Path]:
+    """Write variables to `NAME-0.npz`, `NAME-1.npz` ..., each below 16 MiB.
+
+    Matrices and kernels are rounded to half precision; vectors (scales, shifts and
+    moving statistics) and integers are kept as they are. Made to carry an encoder
+    from the machine it was trained on, whatever its Keras backend, to another.
+
+    Args:
+        variables: Keras variables, such as `model.weights`.
+        folder: Made if missing.
+        name: First part of the files' names.
+        dtype: `"float16"`, three digits and for weights the better one; or
+            `"bfloat16"`, two digits and float32's range, for the state of an optimizer.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: Unknown `dtype`.
+        OverflowError: A kernel holds a number that `float16` cannot.
+
+    Example:
+        >>> import tempfile
+        >>> from uae_tf.models import ResNet18
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     parts = save_weight_parts(ResNet18(width=2).weights, folder)
+        ...     load_weight_parts(ResNet18(width=2).weights, folder)
+        ...     [part.name for part in parts]
+        ['weights-0.npz']
+    """
+    if dtype not in ("float16", "bfloat16"):
+        raise ValueError(
+            f"dtype must be 'float16' or 'bfloat16'. Received: dtype={dtype!r}."
+        )
+    parts: list[dict[str, np.ndarray]] = [{}]
+    size = 0
+    for index, variable in enumerate(variables):
+        array = _shortened(variable, dtype)
+        if size and size + array.nbytes > PART_BYTES:
+            parts.append({})
+            size = 0
+        parts[-1][f"{index:04d}"] = array
+        size += array.nbytes
+    shapes = [list(variable.shape) for variable in variables]
+    header = {"dtype": dtype, "parts": len(parts), "shapes": shapes}
+    parts[0]["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    return [
+        _write(Path(folder) / f"{name}-{number}.npz", part)
+        for number, part in enumerate(parts)
+    ]
+
+
+def load_weight_parts(
+    variables: Sequence[Any],
+    folder: str | os.PathLike[str],
+    name: str = "weights",
+) -> None:
+    """Set variables to what `save_weight_parts` wrote, on any Keras backend.
+
+    Args:
+        variables: Variables of a model built as the saved one was, in the same order.
+        folder: Where the parts are.
+        name: First part of their names.
+
+    Raises:
+        FileNotFoundError: A part is missing.
+        ValueError: The variables are not as many or not shaped as the saved ones.
+    """
+    folder = Path(folder)
+    arrays = _read(folder / f"{name}-0.npz")
+    header = json.loads(arrays.pop("header").tobytes())
+    for number in range(1, header["parts"]):
+        arrays |= _read(folder / f"{name}-{number}.npz")
+    shapes = [list(variable.shape) for variable in variables]
+    if shapes != header["shapes"]:
+        different = [
+            (mine, theirs)
+            for mine, theirs in zip(shapes, header["shapes"], strict=False)
+            if mine != theirs
+        ]
+        raise ValueError(
+            f"The weights in {folder} are those of another model: "
+            f"{len(header['shapes'])} variables saved, {len(shapes)} here; first "
+            f"difference of shapes (here, saved): {(*different, None)[0]}."
+        )
+    for index, variable in enumerate(variables):
+        variable.assign(_restored(arrays[f"{index:04d}"], header["dtype"]))
+
+
+def _shortened(variable: Any, dtype: str) -> np.ndarray:
+    array = np.asarray(variable.numpy())
+    if array.ndim < 2 or array.dtype != np.float32:
+        return array
+    if dtype == "bfloat16":
+        # As bits: an .npz file does not know the type.
+        return array.astype(ml_dtypes.bfloat16).view(np.uint16)
+    with np.errstate(over="ignore"):
+        short = array.astype(np.float16)
+    if not np.isfinite(short).all():
+        raise OverflowError(
+            f"{variable.path} holds numbers that float16 cannot: up to "
+            f"{np.abs(array).max():.3g}. Save it with dtype='bfloat16'."
+        )
+    return short
+
+
+def _restored(array: np.ndarray, dtype: str) -> np.ndarray:
+    if array.dtype == np.uint16 and dtype == "bfloat16":
+        return array.view(ml_dtypes.bfloat16).astype(np.float32)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return write_atomic(path, buffer.getvalue())
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return dict(file)
