@@ -17,6 +17,7 @@ from ..experiments.semi_supervised import (
 from ..experiments.semi_supervised.arms import METHODS
 from ..experiments.semi_supervised.protocols import PROTOCOLS
 from ..experiments.semi_supervised.settings import DEFAULT_METHODS, SLIDES_METHODS
+from .choices import names_in
 from .options import DataDir, Resume, Samples, Seed
 from .show import show
 
@@ -118,12 +119,12 @@ def semi_supervised_command(
 def _methods(text: str | None, is_circles: bool) -> tuple[str, ...]:
     if text is None:
         return DEFAULT_METHODS + (SLIDES_METHODS if is_circles else ())
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return names_in(text)
 
 
 def _numbers(name: str, text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        return tuple(float(part) for part in names_in(text))
     except ValueError:
         raise ValueError(
             f"`{name}` must be numbers, separated by commas. Received: {text!r}"
