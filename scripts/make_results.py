@@ -96,6 +96,7 @@ class Page:
             if verdict
             else "",
             verdict.get("sentence", ""),
+            "\n".join(f"- {finding}" for finding in results.get("findings") or ()),
             f"`{command_of(results)}` · [{name}.json](results/{name}.json)",
             "\n".join(f"- {note}" for note in results.get("notes") or ()),
         ]
