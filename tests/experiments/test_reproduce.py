@@ -233,11 +233,12 @@ def test_edited_recipe_is_not_taken_for_the_old_one(recipes, tmp_path, fakes):
 
 def test_plan_tells_what_is_left_and_how_long_it_takes(recipes, tmp_path, fakes):
     found = reproduction(recipes, tmp_path)
-    console = Console(width=150, file=io.StringIO())
+    console = Console(width=80, file=io.StringIO())
     console.print(plan_table(found.plan()))
     text = console.file.getvalue()
-    assert "2 runs to make: 30.0 s on two idle cores, and 1 of unknown length." in text
-    assert re.search(r"reconstruction +quick +The first +reconstruct +2 +to do", text)
+    expected = "2 runs to make: 30.0 s on two idle cores, and 1 of unknown length."
+    assert expected in " ".join(text.split())
+    assert re.search(r"reconstruction +The first +to do +2 +30\.0 s", text)
 
 
 def test_command_shows_the_plan_without_doing_it(recipes, tmp_path):
