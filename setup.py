@@ -48,6 +48,7 @@ setup(
         # tensorflow-datasets needs it to prepare data but does not declare it.
         "importlib_resources>=6",
         "numpy>=1.26",
+        "ml_dtypes>=0.4",
         "scikit-learn>=1.6",
         "typer>=0.15",
         "rich>=13",

@@ -53,8 +53,6 @@ from uae_tf.models import (  # noqa: E402
 )
 from uae_tf.optimizers import LARS, simclr_schedule  # noqa: E402
 
-NEIGHBOURS, NEIGHBOUR_TEMPERATURE = 200, 0.1
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -153,25 +151,11 @@ class Pretraining:
         state_of_seed.assign([self.settings.seed, 2 * steps * self.epoch])
 
     def knn_accuracy(self) -> float:
-        """Weighted k-nearest-neighbour accuracy of the features, in [0, 1].
-
-        Neighbours vote with exp(cosine / 0.1), as in Wu et al., 2018 (SPEC 6; PEERS).
-        """
+        """Accuracy on the test split by the nearest images of the training split."""
         indices = np.arange(self.samples + len(self.test_labels), dtype=np.int32)
         features = self.features.predict(indices, batch_size=1000, verbose=0)
-        features = ops.normalize(ops.convert_to_tensor(features), axis=1)
         train, test = features[: self.samples], features[self.samples :]
-        votes_of = ops.one_hot(self.labels, 10)
-        hits = 0.0
-        for start in range(0, len(self.test_labels), 1000):
-            cosines = ops.matmul(test[start : start + 1000], ops.transpose(train))
-            k = min(NEIGHBOURS, self.samples)
-            nearest, which = ops.top_k(cosines, k)
-            weights = ops.exp(nearest / NEIGHBOUR_TEMPERATURE)[..., None]
-            votes = ops.sum(weights * ops.take(votes_of, which, axis=0), axis=1)
-            guesses = ops.convert_to_numpy(ops.argmax(votes, axis=1))
-            hits += np.sum(guesses == self.test_labels[start : start + 1000])
-        return float(hits) / len(self.test_labels)
+        return knn_accuracy(train, self.labels, test, self.test_labels)
 
     def probe_accuracy(self, epochs: int) -> tuple[float, float]:
         """Train a linear layer on the frozen encoder; accuracy on train and test.
@@ -204,6 +188,42 @@ class Pretraining:
         for old, weight in zip(before, self.encoder.weights, strict=True):
             np.testing.assert_array_equal(old, weight.numpy(), weight.path)
         return history.history["accuracy"][-1], result["accuracy"]
+
+
+def knn_accuracy(
+    features: np.ndarray,
+    labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    neighbours: int = 200,
+    temperature: float = 0.1,
+) -> float:
+    """Weighted k-nearest-neighbour accuracy, in [0, 1], on the accelerator.
+
+    The nearest by cosine vote for their class with `exp(cosine / temperature)`.
+
+    Args:
+        features: (N, d) of the images that vote.
+        labels: (N,) their classes, 0 to 9.
+        test_features: (M, d).
+        test_labels: (M,).
+        neighbours: How many vote, at most N.
+        temperature: Of the votes.
+    """
+    train, test = (
+        ops.normalize(ops.convert_to_tensor(x), axis=1)
+        for x in (features, test_features)
+    )
+    votes_of = ops.one_hot(labels, 10)
+    hits = 0
+    for start in range(0, len(test_labels), 1000):
+        cosines = ops.matmul(test[start : start + 1000], ops.transpose(train))
+        nearest, which = ops.top_k(cosines, min(neighbours, len(labels)))
+        weights = ops.exp(nearest / temperature)[..., None]
+        votes = ops.sum(weights * ops.take(votes_of, which, axis=0), axis=1)
+        guesses = ops.convert_to_numpy(ops.argmax(votes, axis=1))
+        hits += int(np.sum(guesses == test_labels[start : start + 1000]))
+    return hits / len(test_labels)
 
 
 class Epochs(keras.callbacks.Callback):

@@ -33,3 +33,22 @@ def missing_names(package: str, names: Collection[str]) -> Callable[[str], Any]:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return __getattr__
+
+
+def replica_context() -> Any:
+    """TensorFlow's context where several replicas run the same step, else None."""
+    if not ON_TENSORFLOW:
+        return None
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context if context and context.num_replicas_in_sync > 1 else None
+
+
+def is_mirrored() -> bool:
+    """Whether what is built now will be mirrored on several devices."""
+    if not ON_TENSORFLOW:
+        return False
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1

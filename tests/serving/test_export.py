@@ -322,3 +322,23 @@ def test_no_name_of_a_temporary_folder_is_told(tmp_path, caplog, monkeypatch):
         assert "Assets written" not in caplog.text
         logger.info("said after the export")
     assert "said after the export" in caplog.text
+
+
+def test_simclr_is_asked_for_embeddings(tmp_path):
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    )
+    model = uae_tf.models.SimCLR(encoder, name="simclr")
+    images = np.random.default_rng(0).random((3, 8, 8, 3)).astype(np.float32)
+    ask = signatures(uae_tf.export(model, tmp_path))
+    assert sorted(ask) == sorted(
+        name + form for name in ("serving_default", "embed") for form in ("", "_uint8")
+    )
+    for name in ("serving_default", "embed"):
+        found = ask[name](x=images)["embedding"]
+        np.testing.assert_allclose(found, model.embed(images), atol=1e-6)

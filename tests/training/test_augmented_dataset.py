@@ -91,6 +91,14 @@ def test_target_of_unlabelled_data(target, expected):
     np.testing.assert_array_equal(targets[:, 0], expected)
 
 
+def test_pairs_are_a_sample_and_what_its_slot_holds():
+    data = AugmentedDataset(numbered(2), target="pair", shuffle=False)
+    data.set_examples(numbered(2) + 5)
+    ((samples, inputs),) = data[0]
+    np.testing.assert_array_equal(samples[:, 0], [0, 1, 0, 1])
+    np.testing.assert_array_equal(inputs[:, 0], [0, 1, 5, 6])
+
+
 def test_labels_and_weights_follow_their_sample():
     data = AugmentedDataset(
         numbered(30), y=numbered(30, 2) * 10, sample_weight=np.arange(30) / 30
@@ -159,7 +167,7 @@ def test_tf_data_there_and_back():
     assert (second >= 50).sum() == x.size
 
 
-@pytest.mark.parametrize("target", ["self", "clean"])
+@pytest.mark.parametrize("target", ["self", "clean", "pair"])
 def test_tf_data_serves_what_fit_is_served(target):
     data = AugmentedDataset(numbered(7, 2), batch_size=4, target=target, copies=2)
     served = data.as_tf_data()
@@ -168,6 +176,8 @@ def test_tf_data_serves_what_fit_is_served(target):
         batches = list(served.as_numpy_iterator())
         expected = epoch_of(data, data.epoch)
         for received, batch in zip(batches, expected, strict=True):
+            if target == "pair":
+                (received,), (batch,) = received, batch
             for one, other in zip(received, batch, strict=True):
                 np.testing.assert_array_equal(one, other)
 
@@ -204,6 +214,8 @@ NAN = np.array([[0.0], [np.nan], [1.0]])
         ({"y": NAN}, "`y` must hold finite numbers"),
         ({"target": "noisy"}, "`target` must be one of.*Received 'noisy'"),
         ({"target": "clean", "y": [1, 2, 3]}, "Leave out one of the two"),
+        ({"target": "pair", "y": [1, 2, 3]}, "'pair'.*Leave out one of the two"),
+        ({"target": "pair", "sample_weight": [1, 2, 3]}, "cannot be weighted"),
         ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
         ({"batch_size": True}, "`batch_size` must be a whole number"),
         ({"copies": 1.5}, "`copies` must be a whole number.*Received 1.5"),

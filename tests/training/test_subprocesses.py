@@ -58,3 +58,14 @@ def test_mirrored_strategy_on_two_logical_devices():
     assert report["traces"] == 1
     assert report["loss"][-1] < report["loss"][0]
     assert report["retrained"] == 7
+
+
+def test_simclr_on_two_devices_equals_one_device_with_the_whole_batch():
+    report = json.loads(finish(start("mirrored_simclr.py")).splitlines()[-1])
+    one, two = report["losses"]
+    assert abs(one - two) < 1e-6
+    assert report["gradient_difference"] < 1e-6 < report["gradient"]
+    for name, value in report["numbers"].items():
+        assert abs(report["mirrored_numbers"][name] - value) < 1e-5
+    assert report["synchronized"]
+    assert report["weight_difference"] < 1e-5 < 0.01 < report["moved"]

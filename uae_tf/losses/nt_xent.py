@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..backend import replica_context
+
 # A logit that no softmax sees: exp(-1e9) is 0 in every float type.
 MASKED = -1e9
 
@@ -180,14 +182,14 @@ def _check_pairs(z_a: Any, z_b: Any) -> None:
 
 
 def _replicas() -> int:
-    context = _replica_context()
-    return 1 if context is None else context.num_replicas_in_sync
+    context = replica_context()
+    return context.num_replicas_in_sync if context else 1
 
 
 def _all_replicas(local: Any) -> tuple[Any, Any]:
     """Views of all replicas, and how many pairs stand before those of this one."""
-    context = _replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    context = replica_context()
+    if context is None:
         return local, 0
     # `all_gather` hands each replica the summed gradient of its own part.
     views = context.all_gather(local, axis=0)
@@ -196,11 +198,3 @@ def _all_replicas(local: Any) -> tuple[Any, Any]:
         context.replica_id_in_sync_group
     )
     return views, ops.sum(sizes * ops.cast(is_before, sizes.dtype))
-
-
-def _replica_context() -> Any:
-    if keras.config.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
-    return tf.distribute.get_replica_context()

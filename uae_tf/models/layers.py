@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from ..backend import is_mirrored
+
 
 # Any: Keras declares that keras.Input may return a list.
 def chain(layers: Sequence[keras.layers.Layer], tensor: Any) -> Any:
@@ -69,3 +71,33 @@ def check_image_shape(input_shape: Sequence[int]) -> tuple[int, int, int]:
             f"the batch axis, such as (32, 32, 3). Received: {input_shape!r}."
         )
     return height, width, channels
+
+
+def batch_norm(name: str, **options: Any) -> keras.layers.BatchNormalization:
+    """Return the batch normalisation of SimCLR: momentum 0.9, epsilon 1e-5.
+
+    Built under a strategy of several replicas it takes the statistics of the whole
+    batch, as the reference does (SPEC 6.4), not those of a replica's part.
+    """
+    if is_mirrored():
+        options["synchronized"] = True
+    return keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, name=name, **options
+    )
+
+
+def with_own_batch_norm(model: keras.Model, suffix: str) -> keras.Model:
+    """Return a functional model that shares all weights but batch normalisation's.
+
+    Those are new ones, with a scale, a shift and statistics of their own.
+    """
+
+    def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            return layer
+        config = {**layer.get_config(), "name": f"{layer.name}_{suffix}"}
+        return type(layer).from_config(config)
+
+    # A plain functional model: `clone_model` would call a subclass's constructor.
+    functional = keras.Model(model.inputs[0], model.outputs[0])
+    return keras.models.clone_model(functional, clone_function=fresh)

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .layers import check_image_shape, check_units
+from .layers import batch_norm, check_image_shape, check_units
 
 STEMS = ("cifar", "imagenet")
 # Basic blocks of each group; a group doubles the filters of the one before it.
@@ -144,9 +144,7 @@ def _convolution(
 
 
 def _normalise(x: Any, name: str, dtype: Any, **options: Any) -> Any:
-    return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, name=name, dtype=dtype, **options
-    )(x)
+    return batch_norm(name, dtype=dtype, **options)(x)
 
 
 def _relu(x: Any, name: str, dtype: Any) -> Any:

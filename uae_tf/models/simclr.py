@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from ..losses import NTXent, nt_xent_logits
-from .layers import chain
+from .layers import batch_norm, chain, with_own_batch_norm
 from .simclr_augment import SimCLRAugment
 
 
@@ -33,6 +33,10 @@ class SimCLR(keras.Model):
         augment: Layer that draws a view: `augment(images, training=True)`. Defaults to
             `SimCLRAugment(seed=seed)`.
         seed: Integer seed of the default `augment`.
+        separate_batch_norm: Whether the second image of a pair, such as an adversarial
+            example, is normalised by statistics, scales and shifts of its own, apart
+            from the clean ones that `embed` uses (SPEC 6.14). Encoder and projection
+            must be functional models. Defaults to False.
         **kwargs: `name` and `trainable` of `keras.Model`.
 
     Call arguments:
@@ -73,6 +77,7 @@ class SimCLR(keras.Model):
         temperature: float = 0.5,
         augment: keras.layers.Layer | None = None,
         seed: int | None = None,
+        separate_batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         # Without it a mixed policy would round the images before they are augmented.
@@ -88,6 +93,12 @@ class SimCLR(keras.Model):
             )
         self.augment = augment or SimCLRAugment(seed=seed)
         self.seed = seed
+        self.separate_batch_norm = separate_batch_norm
+        if separate_batch_norm:
+            self.adversarial_encoder = with_own_batch_norm(encoder, "adversarial")
+            self.adversarial_projection = with_own_batch_norm(
+                self.projection, "adversarial"
+            )
         self._contrast = NTXent(temperature)
         self.temperature = temperature
         self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
@@ -96,19 +107,35 @@ class SimCLR(keras.Model):
     def call(self, images: Any, training: bool = False) -> Any:
         if not training:
             return self.project(images)
-        return self.project(self._views(images), training=True)
+        return self._project_views(images, training=True)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of a batch of images."""
+        return self.encoder.input_shape
 
     def embed(self, images: Any, training: bool = False) -> Any:
         """Return the features (N, d) of the images as they are."""
         return self.encoder(images, training=training)
 
-    def project(self, images: Any, training: bool = False) -> Any:
+    def project(
+        self, images: Any, training: bool = False, adversarial: bool = False
+    ) -> Any:
         """Return the projections (N, d_z) of the images as they are.
 
-        `training` normalises by statistics of the batch; nothing is augmented.
+        Args:
+            images: (N, H, W, C) in [0, 1].
+            training: Whether to normalise by statistics of the batch. Nothing is
+                augmented in any case.
+            adversarial: Whether to use the second set of batch normalisation, for a
+                model with `separate_batch_norm`.
         """
-        features = self.embed(images, training=training)
-        return ops.cast(self.projection(features, training=training), "float32")
+        encoder, projection = self.encoder, self.projection
+        if adversarial:
+            encoder = self.adversarial_encoder
+            projection = self.adversarial_projection
+        features = encoder(images, training=training)
+        return ops.cast(projection(features, training=training), "float32")
 
     def compute_loss(
         self,
@@ -129,7 +156,7 @@ class SimCLR(keras.Model):
             training: Whether `y_pred` holds two views.
         """
         if not training:
-            y_pred = self.project(self._views(x))
+            y_pred = self._project_views(x, training=False)
         z_a, z_b = ops.split(y_pred, 2, axis=0)
         logits, positives = nt_xent_logits(z_a, z_b, self.temperature)
         closest = ops.cast(ops.argmax(logits, axis=1), positives.dtype)
@@ -154,6 +181,7 @@ class SimCLR(keras.Model):
             "temperature": self.temperature,
             "augment": serialize(self.augment),
             "seed": self.seed,
+            "separate_batch_norm": self.separate_batch_norm,
             "name": self.name,
             "trainable": self.trainable,
         }
@@ -169,11 +197,18 @@ class SimCLR(keras.Model):
         }
         return cls(**{**config, **parts})
 
-    def _views(self, x: Any) -> Any:
-        """(2N, H, W, C): a view of each image, then another."""
-        first, second = x if isinstance(x, (tuple, list)) else (x, x)
-        views = [self.augment(images, training=True) for images in (first, second)]
-        return ops.concatenate(views, axis=0)
+    def _project_views(self, x: Any, training: bool) -> Any:
+        """(2N, d_z): projections of a view of each image, then of another."""
+        is_pair = isinstance(x, (tuple, list))
+        first, second = x if is_pair else (x, x)
+        first, second = (
+            self.augment(images, training=True) for images in (first, second)
+        )
+        if is_pair and self.separate_batch_norm:
+            z_a = self.project(first, training)
+            return ops.concatenate([z_a, self.project(second, training, True)], axis=0)
+        # One batch: the statistics are those of both views.
+        return self.project(ops.concatenate([first, second], axis=0), training)
 
     def _check_images(self, images: np.ndarray, batch_size: int) -> None:
         expected = tuple(self.encoder.input_shape[1:])
@@ -227,13 +262,7 @@ def projection_head(features: int) -> keras.Model:
                 name=f"dense{number}",
                 dtype="float32",
             ),
-            keras.layers.BatchNormalization(
-                momentum=0.9,
-                epsilon=1e-5,
-                center=not is_last,
-                name=f"norm{number}",
-                dtype="float32",
-            ),
+            batch_norm(f"norm{number}", center=not is_last, dtype="float32"),
         ]
         if not is_last:
             layers.append(keras.layers.ReLU(name=f"relu{number}", dtype="float32"))

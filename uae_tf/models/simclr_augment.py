@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..backend import replica_context
 from .colour import jitter, to_grey
 from .crop import crop_and_resize
 
@@ -54,8 +55,9 @@ class SimCLRAugment(keras.layers.Layer):
         ValueError: A setting is out of range, or the images have no three channels.
 
     Randomness:
-        A `SeedGenerator` of the layer's own, saved with it; the same seed gives the
-        same sequence of views on one Keras backend.
+        A `SeedGenerator` of the layer's own, whose state is saved with the weights;
+        the same seed gives the same sequence of views on one Keras backend, on one
+        device and on several.
 
     Cost:
         Two small matrix products per image for the crop, about 60 passes over the
@@ -100,8 +102,8 @@ class SimCLRAugment(keras.layers.Layer):
     def call(self, images: Any, training: bool | None = None) -> Any:
         if not training:
             return images
-        parameters = self.draw(ops.shape(images)[0], self.seed_generator)
-        return self.apply(images, parameters)
+        uniforms = self._uniforms(ops.shape(images)[0])
+        return self.apply(images, self.parameters(uniforms))
 
     def draw(self, batch_size: Any, seed: Any = None) -> dict[str, Any]:
         """Draw the parameters of one view of each of `batch_size` images.
@@ -191,6 +193,30 @@ class SimCLRAugment(keras.layers.Layer):
             "grey_probability": self.grey_probability,
             "seed": self.seed,
         }
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Keep how far the generator has moved, which Keras's weight files leave out.
+
+        A run that `BackupAndRestore` resumes thus draws the views of a straight run.
+        """
+        super().save_own_variables(store)
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store: dict[str, Any]) -> None:
+        """Put the generator back."""
+        self.seed_generator.state.assign(store["seed_state"])
+
+    def _uniforms(self, batch_size: Any) -> Any:
+        # All replicas have the same generator: each takes its own rows of the numbers
+        # for the whole batch, which one device would draw.
+        context = replica_context()
+        if context is None:
+            shape = (batch_size, NUM_UNIFORMS)
+            return keras.random.uniform(shape, seed=self.seed_generator)
+        shape = (context.num_replicas_in_sync * batch_size, NUM_UNIFORMS)
+        uniforms = keras.random.uniform(shape, seed=self.seed_generator)
+        start = context.replica_id_in_sync_group * batch_size
+        return uniforms[start : start + batch_size]
 
     def _crop(self, area: Any, ratio: Any, top: Any, left: Any) -> dict[str, Any]:
         smallest, largest = self.crop_area

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ..attacks import Attack
 from ..criteria import Criterion, Reconstruction
+from ..models import SimCLR
 from .guards import checked_labels, checked_samples, checked_seeds
 
 #: Appended to the name of a signature that takes 8-bit samples.
@@ -40,6 +41,7 @@ class Signatures:
     =================== =========== ============================================
     ``serving_default`` x           reconstruction, or whatever the model gives
     ``encode``          x           code
+    ``embed``           x           embedding: of a `SimCLR`, in place of ``encode``
     ``score``           x (y)       score: the criterion's loss, ``(batch,)``
     ``attack``          x (y) seed  examples, success, similarity
     =================== =========== ============================================
@@ -78,7 +80,11 @@ class Signatures:
         x = tf.TensorSpec((None, *self.shape), tf.float32, name="x")
         labels = self._labels()
         found = {"serving_default": Signature(self._predict, (x,))}
-        if self.encoder is not None:
+        if isinstance(self.model, SimCLR):
+            # Its output is for training; what it is trained for is the embedding.
+            embed = Signature(self._embed, (x,))
+            found = {"serving_default": embed, "embed": embed}
+        elif self.encoder is not None:
             found["encode"] = Signature(self._encode, (x,))
         if self.criterion is not None:
             found["score"] = Signature(self._score, (x, *labels))
@@ -110,6 +116,10 @@ class Signatures:
         assert self.encoder is not None
         x = checked_samples(x, self.shape)
         return {"code": _as_float32(self.encoder(x, training=False))}
+
+    def _embed(self, x: tf.Tensor) -> Outputs:
+        x = checked_samples(x, self.shape)
+        return {"embedding": _as_float32(self.model.embed(x))}
 
     def _score(self, x: tf.Tensor, *labels: tf.Tensor) -> Outputs:
         assert self.criterion is not None

@@ -15,7 +15,7 @@ from .arrays import (
 )
 from .epochs import EpochDataset
 
-TARGETS = ("self", "clean")
+TARGETS = ("self", "clean", "pair")
 
 
 class AugmentedDataset(EpochDataset):
@@ -34,18 +34,21 @@ class AugmentedDataset(EpochDataset):
         batch_size: rows per batch, default 128. The last batch may be smaller.
         target: what an adversarial example is to be mapped to where `y` is None:
             `"self"` itself (the authors' published code), `"clean"` the sample it
-            was made from (denoising).
+            was made from (denoising). `"pair"`, for contrastive learning: there is no
+            target, and the input is the pair (sample, what its slot holds).
         copies: example slots per sample, default 1.
         sample_weight: one weight per sample, repeated for every slot, or None.
         shuffle: whether each epoch visits the slots in a new order.
         seed: of the order.
 
-    Batches: `(inputs, targets)`, or `(inputs, targets, weights)` with weights.
+    Batches: `(inputs, targets)`, or `(inputs, targets, weights)` with weights;
+    `((samples, inputs),)` for pairs.
 
     Raises:
         TypeError: `x` does not hold numbers.
         ValueError: an empty array, NaN or infinity, lengths that differ, an unknown
-            `target`, or `target="clean"` together with `y`.
+            `target`, `target="clean"` or `"pair"` together with `y`, or pairs together
+            with weights.
 
     Randomness: the order of an epoch depends on `seed` and the epoch number only. The
     number counts the epochs served, unless `set_epoch` names it, as `UAECallback` does.
@@ -83,10 +86,17 @@ class AugmentedDataset(EpochDataset):
         self.seed = check_count("seed", seed, minimum=0)
         self.shuffle = bool(shuffle)
         self.target = check_choice("target", target, TARGETS)
-        if y is not None and target == "clean":
+        if y is not None and target != "self":
             raise ValueError(
-                "`target='clean'` makes the sample itself the target, but `y` of shape "
-                f"{np.shape(y)} was given as well. Leave out one of the two."
+                f"`target={target!r}` says what stands in the place of targets, but "
+                f"`y` of shape {np.shape(y)} was given as well. Leave out one of the "
+                "two."
+            )
+        if sample_weight is not None and target == "pair":
+            raise ValueError(
+                "`target='pair'` is for contrastive learning, where a sample's loss "
+                "depends on the others: it cannot be weighted. Leave out "
+                "`sample_weight`."
             )
         self.y = None if y is None else as_targets("y", y, self.num_samples)
         self.sample_weight = (
@@ -164,6 +174,8 @@ class AugmentedDataset(EpochDataset):
 
         def gather(chosen: tf.Tensor) -> tuple[tf.Tensor, ...]:
             inputs, rows = tf.gather(slots, chosen), chosen % self.num_samples
+            if self.target == "pair":
+                return ((tf.gather(slots, rows), inputs),)
             if "y" in fixed:
                 targets = tf.gather(fixed["y"], rows)
             else:
@@ -251,6 +263,8 @@ class AugmentedDataset(EpochDataset):
     def _gather(self, slots: np.ndarray) -> tuple[np.ndarray, ...]:
         inputs = self._slots.take(slots, axis=0)
         rows = slots % self.num_samples
+        if self.target == "pair":
+            return ((self._slots.take(rows, axis=0), inputs),)
         if self.y is not None:
             targets = self.y.take(rows, axis=0)
         elif self.target == "clean":
