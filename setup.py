@@ -50,6 +50,7 @@ setup(
         "numpy>=1.26",
         "ml_dtypes>=0.4",
         "scikit-learn>=1.6",
+        "threadpoolctl>=3",
         "typer>=0.15",
         "rich>=13",
         "tqdm>=4.66",

@@ -16,6 +16,7 @@ from rich.markup import escape
 from . import datasets as data_sets
 from .commands.attacks import AttackName, build_attack
 from .commands.choices import Norm, Preset, SimilarityName, Target, names_in
+from .commands.contrast import contrast_command
 from .commands.generate import generate_command
 from .commands.options import (
     Copies,
@@ -148,6 +149,7 @@ def reconstruct_command(
 
 
 app.command("select")(select_command)
+app.command("contrast")(contrast_command)
 app.command("semisupervised")(semi_supervised_command)
 app.command("reproduce")(reproduce_command)
 

@@ -83,7 +83,7 @@ def test_matched_noise_is_as_large_as_the_uae_of_each_sample(run, examples):
 @pytest.mark.parametrize("preset", ["default", "published", "strong", "paper"])
 def test_start_noise_is_where_the_attack_starts(run, preset):
     settings = ReconstructionSettings(preset=preset)
-    augmenter = Augmenter(run.bench.augmenter.model, settings)
+    augmenter = Augmenter(run.bench.augmenter.criterion, settings)
     noisy = augmenter("start_noise", run.x, draw=3).examples
     ids = np.arange(40) + 3 * 40
     attack = augmenter._minmax(None)

@@ -16,7 +16,7 @@ from ..attacks import (
     MinMaxAttack,
     UniformNoise,
 )
-from ..criteria import Reconstruction
+from ..criteria import Criterion
 from ..mine import MINE, GaussianMI, L2Similarity
 from ..ops import pad_to
 from .settings import ExperimentSettings
@@ -34,14 +34,18 @@ class Augmenter:
     model stays the same object and only its weights are set.
 
     Args:
-        model: a built model of the attacked kind.
+        criterion: on a built model of the attacked kind.
         settings: of the experiment.
+        batch_size: samples per compiled call of an attack.
     """
 
-    def __init__(self, model: keras.Model, settings: ExperimentSettings) -> None:
-        self.model = model
+    def __init__(
+        self, criterion: Criterion, settings: ExperimentSettings, batch_size: int = 256
+    ) -> None:
+        self.criterion = criterion
+        self.model = criterion.model
         self.settings = settings
-        self.criterion = Reconstruction(model, norm=settings.norm)
+        self.batch_size = batch_size
         self._attacks: dict[str, Attack] = {}
 
     def __call__(
@@ -68,7 +72,7 @@ class Augmenter:
         key = arm if stddev is None else f"{arm}:{stddev}"
         if key not in self._attacks:
             self._attacks[key] = self._make(arm, stddev, x.shape[1:])
-        size = min(256, len(x))
+        size = min(self.batch_size, len(x))
         return self._attacks[key](
             x, sizes, batch_size=size, sample_ids=ids, progress=progress
         )
@@ -76,7 +80,8 @@ class Augmenter:
     def trace(self, arm: str, x: np.ndarray, draw: int) -> dict[str, np.ndarray]:
         """Criterion, similarity and multiplier per iteration, for the figure."""
         ids = np.arange(len(x)) + draw * len(x)
-        result = self._attacks[arm](x, sample_ids=ids, trace=True)
+        size = min(self.batch_size, len(x))
+        result = self._attacks[arm](x, batch_size=size, sample_ids=ids, trace=True)
         return dict(result.trace or {})
 
     def noise_limit(self, shape: tuple[int, ...]) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..criteria import Reconstruction
+from ..criteria import Criterion, Reconstruction
 from ..datasets import Dataset
 from ..evaluation import (
     measure_examples,
@@ -28,7 +28,7 @@ from .settings import ExperimentSettings, ReconstructionSettings
 #: Standard deviations that gaussian_tuned is chosen from (DESIGN, decision 6).
 STDDEVS = (0.05, 0.1, 0.2, 0.3, 0.5)
 
-_WITHOUT_COPIES = ("original", "original_short", "duplicated")
+_WITHOUT_COPIES = ("untrained", "original", "original_short", "duplicated", "clae")
 #: Arms that need the examples of another one.
 _BORROWS = {"matched_noise": "mine_uae", "conventional_mine_uae": "mine_uae"}
 
@@ -63,11 +63,11 @@ class Bench(ABC):
         self.data = data
         self.kind = kind
         self.source_kind = source_kind
-        self.judge = Reconstruction(self.factory(kind)(), settings.norm)
+        self.judge = self.make_judge(self.factory(kind)())
         attacked = self.judge.model
         if source_kind != kind:
             attacked = self.factory(source_kind)()
-        self.augmenter = Augmenter(attacked, settings)
+        self.augmenter = self.make_augmenter(attacked)
 
     @property
     @abstractmethod
@@ -78,6 +78,14 @@ class Bench(ABC):
     @abstractmethod
     def batch_size(self) -> int:
         """Samples an update."""
+
+    def make_judge(self, model: keras.Model) -> Criterion:
+        """The criterion that examples are judged by."""
+        return Reconstruction(model, self.settings.norm)
+
+    def make_augmenter(self, model: keras.Model) -> Augmenter:
+        """What makes examples against a model of the attacked kind."""
+        return Augmenter(Reconstruction(model, self.settings.norm), self.settings)
 
     @abstractmethod
     def factory(self, kind: str, updates: int = 1) -> Callable[[], keras.Model]:
@@ -188,9 +196,10 @@ class SeedRun:
         """
         order = np.random.default_rng(self.seed).permutation(len(self.x))
         held_out = max(1, len(self.x) // 10)
-        fit, judged = self.x[order[held_out:]], self.x[order[:held_out]]
+        rows, judged = order[held_out:], order[:held_out]
+        fit = self.x[rows]
         updates, errors = self.bench.updates(len(fit), self.settings.num_copies), {}
-        for stddev in STDDEVS:
+        for stddev in self.stddevs:
             copies = [
                 self.bench.augmenter(
                     "gaussian_tuned", fit, self._draw(i), stddev=stddev
@@ -201,8 +210,13 @@ class SeedRun:
             weights = self._train(
                 self.bench.kind, examples, updates, f"choosing sigma {stddev}", fit
             )
-            errors[str(stddev)] = float(self._errors(weights, judged).mean())
+            errors[str(stddev)] = self._validation_error(weights, rows, judged)
         return errors
+
+    @property
+    def stddevs(self) -> tuple[float, ...]:
+        """What the standard deviation of gaussian_tuned is chosen from."""
+        return STDDEVS
 
     def copies(self, arm: str) -> list[np.ndarray]:
         """Examples of an attacking arm, one array per round and copy; kept."""
@@ -296,6 +310,13 @@ class SeedRun:
         test = self._errors(weights, self.bench.data.x_test)
         train = self._errors(weights, self.x)
         return {"test_error": float(test.mean()), "train_error": float(train.mean())}
+
+    def _validation_error(
+        self, weights: Weights, rows: np.ndarray, judged: np.ndarray
+    ) -> float:
+        """Error on the training samples ``judged``, of a model trained on ``rows``."""
+        del rows
+        return float(self._errors(weights, self.x[judged]).mean())
 
     def _errors(self, weights: Weights, x: np.ndarray) -> np.ndarray:
         # One model measures all: its forward pass is compiled once, not per training.

@@ -24,7 +24,7 @@ _STATISTICS = (
     "mutual_information",
 )
 #: Arms that say nothing about augmentation at equal updates.
-_NO_CONTROL = ("original_short", "conventional_mine_uae")
+_NO_CONTROL = ("untrained", "original_short", "conventional_mine_uae")
 CANDIDATE = "mine_uae"
 
 # Table 4 of the paper, MNIST, per-pixel test MSE (SPEC 11.1-11.4): original, MINE-UAE,

@@ -26,6 +26,12 @@ class Arm:
 
 _KNOWN = (
     Arm(
+        "untrained",
+        CONTROL,
+        "The encoder as it was initialised, without any training: what the shape of "
+        "the network is worth by itself. No part of the verdict.",
+    ),
+    Arm(
         "original",
         CONTROL,
         "The training data as they are: N samples. The other arms add as many.",
@@ -78,6 +84,13 @@ _KNOWN = (
         "The same attack with the similarity term switched off: it only asks that the "
         "loss does not rise. What mine_uae gains beyond this arm is what mutual "
         "information earns.",
+    ),
+    Arm(
+        "clae",
+        CONTROL,
+        "The baseline from the literature (Ho and Vasconcelos, 2020): in each update "
+        "an adversarial example of the first view, one step of its gradient's sign "
+        "away, as a third view. No samples are added; an update takes twice as long.",
     ),
     Arm(
         "l2_uae",

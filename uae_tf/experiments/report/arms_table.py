@@ -83,6 +83,23 @@ COLUMNS = (
         factor=100.0,
     ),
     Column(
+        "knn_accuracy",
+        "kNN",
+        "%",
+        "Accuracy of the nearest neighbours of test features among training features, "
+        "weighted by cosine (temperature 0.1): nothing is fitted.",
+        decimals=2,
+        factor=100.0,
+    ),
+    Column(
+        "logistic_accuracy",
+        "logistic",
+        "%",
+        "Accuracy of scikit-learn's logistic regression on the same features.",
+        decimals=2,
+        factor=100.0,
+    ),
+    Column(
         "paper_accuracy",
         "paper accuracy",
         "%",
@@ -108,6 +125,20 @@ COLUMNS = (
         "confidence",
         meaning="Mean largest probability of the selecting units: 1 where all have "
         "decided, and 0.998 is wanted.",
+        decimals=3,
+    ),
+    Column(
+        "contrastive_loss",
+        "contrastive loss",
+        "nats",
+        "NT-Xent of two views of test samples, in inference mode.",
+        decimals=3,
+    ),
+    Column(
+        "head_cross_entropy",
+        "head cross-entropy",
+        "nats",
+        "Of the linear head on test samples: what the paper seems to call loss.",
         decimals=3,
     ),
     Column(
@@ -168,6 +199,7 @@ ESSENTIAL = (
     "test_error",
     "paper",
     "accuracy",
+    "knn_accuracy",
     "distinct",
     "train_error",
     "success_rate",

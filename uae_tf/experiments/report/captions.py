@@ -21,6 +21,31 @@ CAPTIONS: Mapping[str, Caption] = {
         below="Large marks are means over seeds with their standard deviation, small "
         "dots single seeds. Arms that differ less than their seeds do are alike.",
     ),
+    "learning_curves": Caption(
+        "Training",
+        "The contrastive loss of each epoch, and how often the nearest neighbours of a "
+        "test image are of its class while the encoder is in training.",
+        "Left, line: means over five epochs and all seeds; faint: single epochs of "
+        "single seeds. Losses of arms with easier images are lower by themselves.",
+    ),
+    "embeddings": Caption(
+        "Embeddings",
+        "Features of test images in the plane (t-SNE by cosine, first seed). Colours "
+        "are classes, which no encoder was told.",
+        "Distances within a panel mean something, directions and sizes do not.",
+    ),
+    "retrieval": Caption(
+        "Retrieval",
+        "Test images, and the training images whose features are nearest to theirs "
+        "(first seed).",
+        "Blue, solid frame: of the query's class. Orange, dashed: of another one.",
+    ),
+    "examples": Caption(
+        "Adversarial examples",
+        "Training images, what the attack made of them, and the change (largest over "
+        "the channels). A success is no harder to tell from other images than x is.",
+        "Below: Euclidean length of δ. A failed sample is replaced by x itself.",
+    ),
     "selection": Caption(
         "Selected pixels",
         "What each arm selected with the first seed, on the mean of the training "

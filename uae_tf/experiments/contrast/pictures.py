@@ -1,0 +1,118 @@
+"""What the figures of the contrastive experiment are drawn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from ..pictures import Pictures
+from ..report import convergence, errors_by_arm, relative_loss_change
+from ..report.contrast import embeddings, examples, learning_curves, retrieval
+from ..summary import CANDIDATE
+from .run import ContrastRun
+
+#: Arms whose encoders are looked at, of those that were run.
+SHOWN = ("untrained", "original", CANDIDATE)
+_POINTS, _QUERIES, _NEIGHBOURS = 800, 8, 5
+_GALLERY, _TRACED = 10, 64
+_SIMILARITY = "I: mutual information (nats)"
+_CIFAR_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+
+
+class ContrastPictures(Pictures):
+    """Embeddings, neighbours, curves and examples of the first seed."""
+
+    def collect(self, run: ContrastRun, arm: str) -> None:
+        if arm in SHOWN and run.features is not None:
+            self._collect_features(run, arm)
+        super().collect(run, arm)
+
+    def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        trained = [row for row in rows if row["updates"]]
+        if len(trained) > 1:
+            found["errors"] = errors_by_arm(trained, label="linear probe error (%)")
+        curves = {row["arm"]: row["curves"] for row in trained if row.get("curves")}
+        if curves:
+            found["learning_curves"] = learning_curves(
+                {
+                    arm: [c["loss_curve"] for c in seeds]
+                    for arm, seeds in curves.items()
+                },
+                {arm: [c["knn_curve"] for c in seeds] for arm, seeds in curves.items()},
+            )
+        points = self._group("embedding/")
+        if points:
+            labels = self.arrays["labels"]
+            found["embeddings"] = embeddings(points, labels, self._class_names(labels))
+            found["retrieval"] = retrieval(
+                self.arrays["queries"],
+                self._group("neighbours/"),
+                self._group("same/"),
+            )
+        if "gallery/x" in self.arrays:
+            names = ("x", "examples", "success")
+            found["examples"] = examples(*(self.arrays[f"gallery/{n}"] for n in names))
+        trace = self._group("trace/")
+        if trace:
+            found["convergence"] = convergence(trace, _SIMILARITY)
+        changes = self._group("change/")
+        if changes:
+            found["histogram"] = relative_loss_change(changes)
+        return found
+
+    def _collect_features(self, run: ContrastRun, arm: str) -> None:
+        assert run.features is not None
+        train, test = (
+            f / np.maximum(np.linalg.norm(f, axis=1, keepdims=True), 1e-12)
+            for f in run.features
+        )
+        data, points = run.bench.data, min(_POINTS, len(test))
+        # At most a third of the points may be called neighbours.
+        perplexity = min(30.0, points / 3.0 - 1.0)
+        tsne = TSNE(
+            metric="cosine", init="random", perplexity=perplexity, random_state=0
+        )
+        # On a busy machine its threads wait for one another longer than they work.
+        with threadpool_limits(1):
+            plane = tsne.fit_transform(test[:points])
+        labels, queries = data.y_test[:points], _one_of_each(data.y_test, _QUERIES)
+        nearest = np.argsort(-test[queries] @ train.T, axis=1)[:, :_NEIGHBOURS]
+        self.arrays |= {
+            f"embedding/{arm}": plane,
+            "labels": labels,
+            "is_cifar": np.array(data.name == "cifar10"),
+            "queries": data.x_test[queries],
+            f"neighbours/{arm}": data.x_train[nearest],
+            f"same/{arm}": data.y_train[nearest] == data.y_test[queries][:, None],
+        }
+
+    def _collect_attack(self, run: ContrastRun) -> None:
+        augmenter = run.bench.augmenter
+        augmenter.model.set_weights(run.original(run.bench.source_kind))
+        x, moved = run.x[:_GALLERY], run.copies(CANDIDATE)[0][:_GALLERY]
+        self.arrays |= {
+            "gallery/x": x,
+            "gallery/examples": moved,
+            "gallery/success": np.any(x != moved, axis=(1, 2, 3)),
+        }
+        draw = run.seed * run.settings.num_copies
+        trace = augmenter.trace(CANDIDATE, run.x[:_TRACED], draw)
+        self.arrays |= {f"trace/{name}": values for name, values in trace.items()}
+
+    def _class_names(self, labels: np.ndarray) -> list[str]:
+        if bool(self.arrays["is_cifar"]):
+            return list(_CIFAR_CLASSES)
+        return [str(number) for number in range(int(labels.max()) + 1)]
+
+
+def _one_of_each(labels: np.ndarray, count: int) -> np.ndarray:
+    """Rows of samples of different classes, as far as there are so many."""
+    firsts = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+    return np.array(sorted(firsts)[:count])
