@@ -65,7 +65,7 @@ def contrast_command(
     arms: Annotated[
         str,
         typer.Option(
-            help=f'Comma-separated, of: {", ".join(ARMS)}; or "all". Default: some of '
+            help=f"Comma-separated, of: {', '.join(ARMS)}; or all. Default: some of "
             "them for quick, all for paper."
         ),
     ] = "",
