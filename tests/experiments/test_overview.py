@@ -77,6 +77,11 @@ def test_unfinished_run_says_how_many_seeds_there_are():
     assert found["time"] == "1.0 s"
 
 
+def test_accuracies_of_the_paper_are_told_where_it_has_no_errors():
+    rows = [{"arm": "original", "paper_accuracy": 0.913}, {"arm": "mine_uae"}]
+    assert row(rows=rows)["paper"] == "accuracy: original 91.30 %"
+
+
 def test_attacks_are_told_by_their_success_and_what_was_found():
     rows = [
         {"arm": "minmax", "success_rate": 0.995, "paper_success_rate": 1.0},

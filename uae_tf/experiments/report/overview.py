@@ -119,7 +119,7 @@ def _row(entry: Entry) -> tuple[Cell, ...]:
         Cell(_verdict(results), tone=tone(str(verdict.get("effect") or ""))),
         Cell(_arms(rows, ours, key, scale)),
         Cell(_arms(rows, [strongest], key, scale)),
-        Cell(_arms(rows, _with_paper(rows, verdict, paper), paper, scale)),
+        Cell(_paper(rows, verdict, {paper: scale, "paper_accuracy": (100.0, "%")})),
         Cell(entry.data or data_of(results)),
         Cell(_seeds(results)),
         Cell(_updates(rows)),
@@ -142,6 +142,19 @@ def _scale(
     found = [statistic(row.get(name)) for row in rows.values() for name in errors]
     exponent = exponent_for(s.mean for s in found if s)
     return 10.0**-exponent, scale_label(exponent)
+
+
+def _paper(
+    rows: Mapping[str, Mapping[str, Any]],
+    verdict: Mapping[str, Any],
+    scales: Mapping[str, tuple[float, str]],
+) -> str:
+    """The paper's numbers, by the first of these keys that any row has."""
+    for key, scale in scales.items():
+        text = _arms(rows, _with_paper(rows, verdict, key), key, scale)
+        if text:
+            return f"accuracy: {text}" if key == "paper_accuracy" else text
+    return ""
 
 
 def _with_paper(
