@@ -18,6 +18,7 @@ from .dense_classifier import DenseClassifier
 from .logits import check_logits
 from .recipes import Recipe, build, recipe
 from .sparse import SparseAutoencoder
+from .strided_classifier import strided_classifier
 
 __all__ = [
     "AdversarialAutoencoder",
@@ -39,4 +40,5 @@ __all__ = [
     "classifier_recipe",
     "concrete_decoder",
     "recipe",
+    "strided_classifier",
 ]
