@@ -96,6 +96,7 @@ class Page:
             if verdict
             else "",
             verdict.get("sentence", ""),
+            "\n".join(f"- {finding}" for finding in results.get("findings") or ()),
             f"`{command_of(results)}` · [{name}.json](results/{name}.json)",
             "\n".join(f"- {note}" for note in results.get("notes") or ()),
         ]
@@ -177,6 +178,23 @@ class Page:
         ]
         return ["## Further experiments", *parts] if parts else []
 
+    def change(self, name: str, arm: str, than: str, key: str = "test_error") -> str:
+        """How much lower or higher an arm's mean is than another's, in %.
+
+        Args:
+            name: of the experiment's file.
+            arm: whose number is told.
+            than: the arm it is held against.
+            key: of the number; "paper" for the paper's.
+        """
+        rows = self._results(name)["rows"]
+        means = {row["arm"]: statistic(row.get(key)) for row in rows}
+        ours, theirs = means[arm], means[than]
+        if ours is None or theirs is None:
+            raise ValueError(f"{name} has no {key!r} for {arm!r} and {than!r}.")
+        percent = 100.0 * (ours.mean / theirs.mean - 1.0)
+        return f"{fixed(percent, 1, signed=True)} %"
+
     def draw(self, folder: Path) -> None:
         """Draws the errors of every experiment that has a verdict, where they changed.
 
@@ -200,7 +218,7 @@ class Page:
 
 _DPI = 80
 #: What the templates of the sections may call.
-_CALLS = ("overview", "run", "mention", "measured", "selection", "baselines")
+_CALLS = ("overview", "change", "run", "mention", "measured", "selection", "baselines")
 _SELECTION_HEADERS = tuple(
     Header(title)
     for title in (

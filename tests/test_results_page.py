@@ -63,6 +63,16 @@ def test_number_of_a_file_is_a_number_of_the_page(make_results, folder):
     assert changed != (DOCS / "RESULTS.md").read_text()
 
 
+def test_changes_are_computed_from_the_means(make_results):
+    page = make_results.Page(DOCS / "results")
+    name = "reconstruct-mnist-dense-2000"
+    # 5.423 and 6.545 (x 1e-3) in the table; 2.28 and 2.58 in the paper.
+    assert page.change(name, "mine_uae", "original").endswith("17.1 %")
+    assert page.change(name, "mine_uae", "original_short", "paper").endswith("11.6 %")
+    with pytest.raises(ValueError, match="has no 'paper' for 'mine_uae' and 'orig"):
+        page.change(name, "mine_uae", "original", "paper")
+
+
 def test_file_without_a_section_gets_a_place_at_the_end(make_results, folder):
     shutil.copy(folder / "select-mnist.json", folder / "select-new.json")
     page = make_results.Page(folder).render()

@@ -38,6 +38,7 @@ from .commands.reproduce import reproduce_command
 from .commands.select import select_command
 from .commands.semi_supervised import semi_supervised_command
 from .commands.show import show
+from .commands.supervised import supervised_command
 from .experiments.reconstruction import reconstruct
 from .experiments.settings import ARMS, CONVENTIONAL, EXTRA_ARMS, ReconstructionSettings
 from .serving import export
@@ -151,6 +152,7 @@ def reconstruct_command(
 app.command("select")(select_command)
 app.command("contrast")(contrast_command)
 app.command("semisupervised")(semi_supervised_command)
+app.command("supervised")(supervised_command)
 app.command("reproduce")(reproduce_command)
 
 

@@ -77,6 +77,31 @@ def test_unfinished_run_says_how_many_seeds_there_are():
     assert found["time"] == "1.0 s"
 
 
+def test_accuracies_of_the_paper_are_told_where_it_has_no_errors():
+    rows = [{"arm": "original", "paper_accuracy": 0.913}, {"arm": "mine_uae"}]
+    assert row(rows=rows)["paper"] == "accuracy: original 91.30 %"
+
+
+def test_attacks_are_told_by_their_success_and_what_was_found():
+    rows = [
+        {"arm": "minmax", "success_rate": 0.995, "paper_success_rate": 1.0},
+        {"arm": "penalty", "success_rate": 1.0},
+    ]
+    found = row(
+        settings={"dataset": "mnist", "samples": 1000},
+        primary="success_rate",
+        rows=rows,
+        runs={"minmax/0": {"images": 100, "seconds": 61.0}},
+        verdict=None,
+        findings=["On 1000 images minmax is slower.", "More."],
+    )
+    assert found["verdict"] == "On 1000 images minmax is slower."
+    assert found["ours"] == "minmax 99.50; penalty 100.00 %"
+    assert found["paper"] == "minmax 100.00 %"
+    assert found["seeds"] == ""
+    assert found["time"] == "1 min 01 s"
+
+
 def test_empty_results_are_an_empty_row():
     found = to_markdown(overview_table([Entry("nothing", {})]))
     assert "nothing" in found

@@ -9,6 +9,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from uae_tf import cli, datasets
+from uae_tf.commands.reproduce import ScaleName, TableName
 from uae_tf.experiments.report.errors import errors_by_arm
 from uae_tf.experiments.reproduce import SCALES, TABLES, Reproduction, load_recipe
 from uae_tf.experiments.reproduce import kinds as kinds_module
@@ -233,11 +234,17 @@ def test_edited_recipe_is_not_taken_for_the_old_one(recipes, tmp_path, fakes):
 
 def test_plan_tells_what_is_left_and_how_long_it_takes(recipes, tmp_path, fakes):
     found = reproduction(recipes, tmp_path)
-    console = Console(width=150, file=io.StringIO())
+    console = Console(width=80, file=io.StringIO())
     console.print(plan_table(found.plan()))
     text = console.file.getvalue()
-    assert "2 runs to make: 30.0 s on two idle cores, and 1 of unknown length." in text
-    assert re.search(r"reconstruction +quick +The first +reconstruct +2 +to do", text)
+    expected = "2 runs to make: 30.0 s on two idle cores, and 1 of unknown length."
+    assert expected in " ".join(text.split())
+    assert re.search(r"reconstruction +The first +to do +2 +30\.0 s", text)
+
+
+def test_command_offers_every_table_and_scale():
+    assert [*TableName] == [*TABLES, "all"]
+    assert [*ScaleName] == [*SCALES]
 
 
 def test_command_shows_the_plan_without_doing_it(recipes, tmp_path):

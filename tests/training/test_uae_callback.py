@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from uae_tf.attacks import GaussianNoise
+from uae_tf.attacks import GaussianNoise, PGDAttack
+from uae_tf.criteria import UntargetedMargin
 from uae_tf.training import AugmentedDataset, UAECallback
 
 
@@ -183,6 +184,35 @@ def test_replace_makes_all_copies_anew():
     assert (first[0] != first[1]).all()
 
 
+def failed_run(failed):
+    """A classifier that no change of a hundredth can confuse, and what it is given."""
+    x, y = np.full((6, 2), 0.5, np.float32), np.arange(6) % 2
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    # Class 0 leads by 100, and by so much that it stays in the lead.
+    model.layers[0].set_weights([np.eye(2), np.array([100.0, 0.0])])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss)
+    data = AugmentedDataset(x, y)
+    attack = PGDAttack(UntargetedMargin(model), epsilon=0.01, steps=2)
+    callback = UAECallback(data, attack, 1, failed=failed, verbose=0)
+    model.fit(data, epochs=2, callbacks=[callback], verbose=0)
+    return callback, data
+
+
+def test_failed_attacks_leave_the_sample_or_their_attempt():
+    kept, data = failed_run("sample")
+    # Samples of class 1 are misclassified as they are: their attack succeeds.
+    assert kept.history[0].success_rate == 0.5
+    np.testing.assert_array_equal(data.active[0], [0, 1] * 3)
+    np.testing.assert_array_equal(data.examples[0][::2], data.x[::2])
+    tried, data = failed_run("attempt")
+    assert tried.history[0].success_rate == 0.5
+    assert data.active.all()
+    moved = np.abs(data.examples[0] - data.x).max(axis=1)
+    np.testing.assert_allclose(moved, 0.01, rtol=1e-4)
+    np.testing.assert_array_equal(data.y, [0, 1] * 3)
+
+
 def test_accumulate_keeps_the_latest_phases_side_by_side():
     _, log = noise_run(8, phase_epochs=2, copies=2, mode="accumulate")
     counts = [active.sum(axis=1).tolist() for active in log.active[::2]]
@@ -306,6 +336,7 @@ def test_an_unknown_metric_is_refused():
         ({"fraction": 0}, ValueError, r"`fraction` must lie in \(0, 1\]. Received 0"),
         ({"fraction": 1.5}, ValueError, "`fraction` must lie in"),
         ({"mode": "append"}, ValueError, "`mode` must be one of.*'append'"),
+        ({"failed": "skip"}, ValueError, "`failed` must be one of.*'skip'"),
         ({"phase_epochs": 0}, ValueError, "`phase_epochs` must be a whole number"),
         ({"warmup_epochs": -1}, ValueError, "`warmup_epochs` must be a whole number"),
         ({"patience": 0}, ValueError, "`patience` must be a whole number"),

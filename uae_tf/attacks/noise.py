@@ -101,6 +101,13 @@ class UniformNoise(NoiseAttack):
         criterion: judges success if given.
         bounds: examples are clipped to them.
         seed: base seed; see :class:`Attack`.
+
+    Example:
+        >>> import numpy as np
+        >>> from uae_tf import UniformNoise
+        >>> result = UniformNoise(0.1)(np.full((2, 3), 0.5, "float32"))
+        >>> bool((result.linf <= 0.1 + 1e-6).all())
+        True
     """
 
     def __init__(
@@ -137,6 +144,14 @@ class MatchedNoise(NoiseAttack):
     Args:
         bounds: examples are clipped to them.
         seed: base seed; see :class:`Attack`.
+
+    Example:
+        >>> import numpy as np
+        >>> from uae_tf import MatchedNoise
+        >>> x = np.full((2, 9), 0.5, "float32")
+        >>> result = MatchedNoise()(x, np.array([0.2, 0.4], "float32"))
+        >>> np.round(result.l2, 3).tolist() == np.float32([0.2, 0.4]).tolist()
+        True
 
     Reference:
         SPEC 4.12.

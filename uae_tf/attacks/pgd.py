@@ -42,6 +42,18 @@ class PGDAttack(Attack):
         restarts: runs from different noise; the best is kept for each sample.
         seed: base seed; see :class:`Attack`.
 
+    Cost:
+        ``steps`` forward and backward passes and one forward pass more.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from uae_tf import PGDAttack, Reconstruction
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+        >>> x = np.full((2, 4), 0.5, "float32")
+        >>> result = PGDAttack(Reconstruction(model), epsilon=0.1, steps=3)(x)
+        >>> bool((result.linf <= 0.1 + 1e-6).all())
+        True
+
     Reference:
         Madry et al., ICLR 2018; SPEC 1.11.
     """

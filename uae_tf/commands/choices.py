@@ -38,3 +38,17 @@ class Target(StrEnum):
 def names_in(text: str) -> tuple[str, ...]:
     """Parts of a comma-separated option."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers_in(name: str, text: str) -> tuple[float, ...]:
+    """Numbers of a comma-separated option.
+
+    Raises:
+        ValueError: a part is no number.
+    """
+    try:
+        return tuple(float(part) for part in names_in(text))
+    except ValueError:
+        raise ValueError(
+            f"`{name}` must be numbers, separated by commas. Received: {text!r}"
+        ) from None

@@ -22,11 +22,6 @@ from .options import (
 )
 from .show import show
 
-_ARMS_HELP = (
-    f"Comma-separated, of: {', '.join(ARMS)}; or all. Default: some of them for quick, "
-    "all for paper."
-)
-
 
 class RecipeName(StrEnum):
     """How long and how large encoders are trained."""
@@ -69,7 +64,10 @@ def contrast_command(
     seeds: Seeds = 3,
     arms: Annotated[
         str,
-        typer.Option(help=_ARMS_HELP),
+        typer.Option(
+            help=f"Comma-separated, of: {', '.join(ARMS)}; or all. Default: some of "
+            "them for quick, all for paper."
+        ),
     ] = "",
     out: Annotated[
         Path | None,

@@ -10,25 +10,42 @@ import typer
 from rich.console import Console
 
 from ..experiments.experiment import REPORT
-from ..experiments.reproduce import SCALES, TABLES, Reproduction, load_recipe
+from ..experiments.reproduce import TABLES, Reproduction, load_recipe
 from ..experiments.reproduce.plan import plan_table
 from .options import DataDir
 
-TableName = StrEnum("TableName", {name: name for name in (*TABLES, "all")})
-ScaleName = StrEnum("ScaleName", {name: name for name in SCALES})
+
+class TableName(StrEnum):
+    """Tables of the papers, and all of them."""
+
+    RECONSTRUCTION = "reconstruction"
+    AUGMENTATION = "augmentation"
+    SELECTION = "selection"
+    CONTRASTIVE = "contrastive"
+    SEMI_CIRCLES = "semi-circles"
+    SEMI_IMAGES = "semi-images"
+    ALL = "all"
+
+
+class ScaleName(StrEnum):
+    """How large the experiments are."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    FULL = "full"
 
 
 def reproduce_command(
     table: Annotated[
         TableName, typer.Option(help="Which of the papers' tables.")
-    ] = TableName.all,
+    ] = TableName.ALL,
     scale: Annotated[
         ScaleName,
         typer.Option(
             help="quick: minutes, small real data. standard: what docs/RESULTS.md was "
             "made with. full: the papers' protocols."
         ),
-    ] = ScaleName.quick,
+    ] = ScaleName.QUICK,
     data_dir: DataDir = None,
     out: Annotated[
         Path | None,
@@ -49,7 +66,7 @@ def reproduce_command(
     goes on. Writes a folder for each run, and report.html with all tables, verdicts and
     pictures.
     """
-    names = list(TABLES) if table == "all" else [table.value]
+    names = list(TABLES) if table is TableName.ALL else [table.value]
     found = [load_recipe(name, scale.value, recipes) for name in names]
     out = out or Path("runs") / f"reproduce-{scale.value}"
     console = Console(stderr=True)

@@ -17,6 +17,7 @@ from ..experiments.semi_supervised import (
 from ..experiments.semi_supervised.arms import METHODS
 from ..experiments.semi_supervised.protocols import PROTOCOLS
 from ..experiments.semi_supervised.settings import DEFAULT_METHODS, SLIDES_METHODS
+from .choices import names_in, numbers_in
 from .options import DataDir, Resume, Samples, Seed
 from .show import show
 
@@ -98,14 +99,14 @@ def semi_supervised_command(
         choice_seeds=choice_seeds,
         factor=factor,
         placement=placement.value,
-        epsilon_grid=_numbers("epsilon-grid", epsilon_grid),
-        lambda_grid=_numbers("lambda-grid", lambda_grid),
+        epsilon_grid=numbers_in("epsilon-grid", epsilon_grid),
+        lambda_grid=numbers_in("lambda-grid", lambda_grid),
         seed=seed,
     )
     out = out or Path("runs") / f"semisupervised-{dataset}"
     console = Console(stderr=True)
     if is_circles:
-        noises = _numbers("noise", noise)
+        noises = numbers_in("noise", noise)
         found = semi_supervised_circles(settings, noises, out, resume, console)
     else:
         found = {out: semi_supervised(settings, out, resume, console)}
@@ -118,13 +119,4 @@ def semi_supervised_command(
 def _methods(text: str | None, is_circles: bool) -> tuple[str, ...]:
     if text is None:
         return DEFAULT_METHODS + (SLIDES_METHODS if is_circles else ())
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _numbers(name: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ValueError(
-            f"`{name}` must be numbers, separated by commas. Received: {text!r}"
-        ) from None
+    return names_in(text)

@@ -35,6 +35,8 @@ def show(results: dict, out: Path) -> None:
     baselines = baselines_table(results)
     if baselines:
         console.print(to_rich(baselines, console.width))
+    for sentence in results.get("findings") or ():
+        console.print(sentence)
     if results["verdict"]:
         console.print(results["verdict"]["sentence"])
     if not results["complete"]:

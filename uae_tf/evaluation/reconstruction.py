@@ -76,6 +76,12 @@ def perturbation_sizes(x: np.ndarray, examples: np.ndarray) -> dict[str, np.ndar
 
     Raises:
         ValueError: shapes that differ, or no sample.
+
+    Example:
+        >>> x, examples = np.array([[3.0, 0.0]]), np.array([[3.0, 4.0]])
+        >>> {name: round(float(v[0]), 2) for name, v in perturbation_sizes(
+        ...     x, examples).items()}
+        {'l2': 4.0, 'linf': 4.0, 'cosine': 0.6, 'mutual_information': 0.22}
     """
     if x.shape != examples.shape or len(x) == 0:
         raise ValueError(

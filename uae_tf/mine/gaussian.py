@@ -38,6 +38,13 @@ class CorrelationSimilarity(Similarity):
 def gaussian_mutual_information(rho: tf.Tensor, dimension: int = 1) -> tf.Tensor:
     """``-(dimension / 2) * ln(1 - rho**2)`` nats.
 
+    Args:
+        rho: correlations in [-1, 1], any shape; beyond 1 - 1e-6 taken as that.
+        dimension: independent pairs of such a correlation.
+
+    Returns:
+        Non-negative numbers of the shape of ``rho``.
+
     Example:
         >>> import tensorflow as tf
         >>> round(float(gaussian_mutual_information(tf.constant(0.5))), 4)

@@ -21,6 +21,19 @@ def first_convolution(model: keras.Model) -> keras.Layer | None:
 
     Looks into nested models and into layers made of layers, but not into wrappers
     (``TimeDistributed``): what those run is not one call with one output.
+
+    Args:
+        model: any Keras model or layer.
+
+    Returns:
+        The layer, None where there is none.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Conv2D(2, 3)
+        >>> model = keras.Sequential([keras.Input((8, 8, 1)), layer])
+        >>> first_convolution(model) is layer
+        True
     """
     if isinstance(model, _CONVOLUTIONS):
         return model
@@ -47,6 +60,12 @@ def observe(layer: keras.Layer | None) -> Iterator[list[tf.Tensor]]:
     One forward pass then yields both the model's output and an inner layer's, for
     Functional, Sequential and subclassed models alike; a second model built for the
     purpose would need symbolic inputs, which subclassed models do not have.
+
+    Args:
+        layer: of the model that the block calls; None to record nothing.
+
+    Yields:
+        A list that every call of the layer adds its output to.
 
     Example:
         >>> import keras

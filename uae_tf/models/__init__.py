@@ -11,6 +11,7 @@ from .logits import check_logits
 from .resnet import ResNet18
 from .simclr import SimCLR, projection_head
 from .simclr_augment import SimCLRAugment
+from .strided_classifier import strided_classifier
 from .weight_parts import load_weight_parts, save_weight_parts
 
 if ON_TENSORFLOW:
@@ -52,6 +53,7 @@ __all__ = [
     "projection_head",
     "recipe",
     "save_weight_parts",
+    "strided_classifier",
 ]
 
 __getattr__ = missing_names(__name__, __all__)

@@ -183,7 +183,7 @@ class AdversarialAutoencoder(Autoencoder):
             outputs = self(x, training=True)
             loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
             scaled = self.optimizer.scale_loss(loss)
-        _descend(self.optimizer, tape, scaled, self._reconstruction_variables)
+        descend(self.optimizer, tape, scaled, self._reconstruction_variables)
         self._update(self._loss_metric, loss, x)
         return outputs
 
@@ -193,14 +193,14 @@ class AdversarialAutoencoder(Autoencoder):
         with tf.GradientTape() as tape:
             loss = self._told_apart(codes, self.seed_generator)
         variables = self.discriminator.trainable_variables
-        _descend(self.discriminator_optimizer, tape, loss, variables)
+        descend(self.discriminator_optimizer, tape, loss, variables)
         self._update(self.discriminator_tracker, loss, x)
 
     def encoder_step(self, x: tf.Tensor) -> None:
         """Move the encoder to make its codes pass for samples of the prior."""
         with tf.GradientTape() as tape:
             loss = self._passed_for_prior(self.encoder(x, training=True))
-        _descend(self.encoder_optimizer, tape, loss, self.encoder.trainable_variables)
+        descend(self.encoder_optimizer, tape, loss, self.encoder.trainable_variables)
         self._update(self.encoder_tracker, loss, x)
 
     def get_config(self) -> dict[str, Any]:
@@ -255,11 +255,19 @@ def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(losses)
 
 
-def _descend(
+def descend(
     optimizer: keras.optimizers.Optimizer,
     tape: tf.GradientTape,
     loss: tf.Tensor,
     variables: list[keras.Variable],
 ) -> None:
+    """Take one step of `optimizer` on `variables`.
+
+    Args:
+        optimizer: Built for these variables.
+        tape: That `loss` was recorded on.
+        loss: A scalar.
+        variables: Those that move.
+    """
     gradients = tape.gradient(loss, [variable.value for variable in variables])
     optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ..losses import entropy, kl_divergence
 from ..models import check_logits
+from ..models.adversarial import descend
 from ..types import Samples
 from .arrays import check_count
 from .guards import EpochStart, StopOnNonFinite
@@ -286,14 +287,3 @@ def check_classifier(classifier: keras.Model) -> int:
             "weights: call it once on a batch, or give it a keras.Input."
         )
     return check_logits(classifier, tuple(classifier.input_shape[1:]))
-
-
-def descend(
-    optimizer: keras.optimizers.Optimizer,
-    tape: tf.GradientTape,
-    loss: tf.Tensor,
-    variables: list[keras.Variable],
-) -> None:
-    """Takes one step of ``optimizer`` on ``variables``."""
-    gradients = tape.gradient(loss, [variable.value for variable in variables])
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))

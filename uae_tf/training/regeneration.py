@@ -1,5 +1,6 @@
 """New adversarial examples for the slots of an `AugmentedDataset`."""
 
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from .augmented_dataset import AugmentedDataset
 from .phases import PhaseRecord
 
 MODES = ("replace", "accumulate", "keep")
+FAILED = ("sample", "attempt")
 
 #: Batches attacked before their examples are put into the slots: what is lost at most
 #: when the attack is interrupted.
@@ -27,8 +29,9 @@ def regenerate(
     mode: str,
     batch_size: int,
     progress: Callable[[int, int], None] | None = None,
+    failed: str = "sample",
 ) -> PhaseRecord:
-    """Attacks samples of `data` and fills their slots; failures get the sample back.
+    """Attacks samples of `data` and fills their slots.
 
     Args:
         data: the dataset whose slots are filled.
@@ -41,6 +44,7 @@ def regenerate(
             those that hold no example yet.
         batch_size: samples per compiled call of the attack.
         progress: called as `progress(samples_done, samples)`.
+        failed: what a failed attack leaves: `"sample"` or its best `"attempt"`.
 
     Randomness: which samples are attacked follows from `(data.seed, phase)`.
     """
@@ -51,12 +55,12 @@ def regenerate(
     done = 0
     for copy, rows in _chunks(jobs, _BATCHES_PER_CHUNK * batch_size):
         ids = rows + (phase * data.copies + copy) * data.num_samples
-        measured.append(_fill_slots(data, attack, copy, rows, ids, batch_size))
+        measured.append(_fill_slots(data, attack, copy, rows, ids, batch_size, failed))
         done += len(rows)
         if progress is not None:
             progress(done, total)
     success, similarity, l2 = np.concatenate(measured).T
-    if total and not success.any():
+    if total and not success.any() and failed == "sample":
         warnings.warn(
             f"Phase {phase + 1}: the attack succeeded on none of {total} samples, so "
             "their slots hold the samples themselves. More steps or another start "
@@ -81,6 +85,7 @@ def _fill_slots(
     rows: np.ndarray,
     ids: np.ndarray,
     batch_size: int,
+    failed: str,
 ) -> np.ndarray:
     """Attacks `rows`; returns success, similarity and L2 as columns."""
     # Fewer rows than a batch would be a new shape, and so a new trace of the attack.
@@ -101,7 +106,13 @@ def _fill_slots(
         )
     kept = slice(0, len(rows))
     success = np.asarray(result.success[kept], bool)
-    data.set_examples(result.augmented(x)[kept], rows, copy, active=success)
+    if failed == "sample":
+        data.set_examples(result.augmented(x)[kept], rows, copy, active=success)
+    else:
+        # Where a NaN froze the attack there is no attempt to speak of.
+        examples = dataclasses.replace(result, success=result.is_finite).augmented(x)
+        active = np.asarray(result.is_finite[kept], bool)
+        data.set_examples(examples[kept], rows, copy, active=active)
     return np.stack([success, result.similarity[kept], result.l2[kept]], axis=1)
 
 

@@ -10,7 +10,7 @@ from ..attacks import Attack
 from .arrays import check_choice, check_count
 from .augmented_dataset import AugmentedDataset
 from .phases import PhaseRecord, PhaseSchedule, empty_logs
-from .regeneration import MODES, regenerate
+from .regeneration import FAILED, MODES, regenerate
 from .seeds import align_seed_generators
 from .state import StateStore, TrainingState, fingerprint
 from .summaries import PhaseSummaries
@@ -47,6 +47,9 @@ class UAECallback(keras.callbacks.Callback):
         batch_size: samples per compiled call of the attack, default 256.
         monitor_mode: `"min"`, `"max"`, or `"auto"`: `"max"` for names that end in acc,
             accuracy or auc.
+        failed: what a failed attack leaves in the slot: `"sample"` (default, the
+            paper's rule) or `"attempt"`, its best one. Adversarial training wants
+            attempts: what the classifier withstands, it should go on withstanding.
 
     Attributes:
         history: list of `PhaseRecord`, one for each regeneration.
@@ -97,6 +100,7 @@ class UAECallback(keras.callbacks.Callback):
         verbose: int | str = "auto",
         batch_size: int = 256,
         monitor_mode: str = "auto",
+        failed: str = "sample",
     ) -> None:
         super().__init__()
         if not isinstance(data, AugmentedDataset):
@@ -110,6 +114,7 @@ class UAECallback(keras.callbacks.Callback):
         self.attack = attack
         self.fraction = float(fraction)
         self.mode = check_choice("mode", mode, MODES)
+        self.failed = check_choice("failed", failed, FAILED)
         self.verbose = check_choice("verbose", verbose, ("auto", 0, 1, 2))
         self.batch_size = check_count("batch_size", batch_size)
         self.schedule = PhaseSchedule(
@@ -216,6 +221,7 @@ class UAECallback(keras.callbacks.Callback):
             mode=self.mode,
             batch_size=self.batch_size,
             progress=report,
+            failed=self.failed,
         )
         self._state.records.append(record)
         self._store.save(self._state, self.data, has_new_slots=True)
@@ -272,6 +278,7 @@ class UAECallback(keras.callbacks.Callback):
             "data": fingerprint(self.data),
             "fraction": self.fraction,
             "mode": self.mode,
+            "failed": self.failed,
             "schedule": vars(self.schedule),
         }
 

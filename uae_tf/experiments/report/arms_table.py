@@ -174,8 +174,42 @@ COLUMNS = (
         factor=100.0,
         signed=True,
     ),
+    Column(
+        "similarity",
+        "I of the attack",
+        "nats",
+        "Similarity of x and x+δ as the attack's own critic ends with it.",
+    ),
+    Column("paper_similarity", "paper MI", "nats", "The number printed in the paper."),
+    Column(
+        "mi_all",
+        "MI, all pairs",
+        "nats",
+        "By a fresh critic, 1,000 steps for every attack alike; at most ln K.",
+    ),
+    Column(
+        "mi_permutation",
+        "MI, one permutation",
+        "nats",
+        "The same with the published marginals, which have no bound.",
+    ),
+    Column(
+        "frechet", "FD", meaning="Frechet distance to training images; lower is nearer."
+    ),
+    Column(
+        "kernel",
+        "KD",
+        meaning="Kernel distance (squared MMD, cubic kernel) to training images.",
+        decimals=3,
+    ),
     Column("l2", "L2", "per sample", "Euclidean length of δ."),
     Column("linf", "L∞", "per sample", "Largest change of any one input."),
+    Column(
+        "ssim",
+        "SSIM",
+        meaning="Structural similarity of x and x+δ, 1 if equal.",
+        decimals=3,
+    ),
     Column(
         "cosine",
         "cosine",
@@ -188,6 +222,16 @@ COLUMNS = (
         "nats",
         "Mutual information between x and x+δ, closed form per projected coordinate. "
         "Lower means less alike.",
+    ),
+    Column("images", "images", "", "Images attacked.", decimals=0),
+    Column("iterations", "iterations", "", "Of the attack, per image.", decimals=0),
+    Column("milliseconds", "ms per image", "", "Wall time of the attack.", decimals=0),
+    Column(
+        "error_rate",
+        "clean error",
+        "%",
+        "Error rate of the attacked classifier on all test images as they are.",
+        factor=100.0,
     ),
     Column("updates", "updates", "", "Gradient updates of the retraining.", decimals=0),
     Column("seconds", "time", "", "Wall time of the arm.", is_time=True),
@@ -222,14 +266,16 @@ def arms_table(
 
     Returns:
         The table. Columns without a number in any row are left out, but for the
-        test error.
+        test error, or what `primary` names in its place. `column_titles` replaces
+        heads.
     """
+    primary = str(results.get("primary") or "test_error")
     rows = rows_with_pending(results)
     columns = [
         column
         for column in COLUMNS
         if keys is None or column.key in keys
-        if column.key == "test_error" or any(statistic(r.get(column.key)) for r in rows)
+        if column.key == primary or any(statistic(r.get(column.key)) for r in rows)
     ]
     found = [statistic(row.get(c.key)) for row in rows for c in columns if c.is_error]
     unit = str(results.get("error_unit") or "")
@@ -237,8 +283,13 @@ def arms_table(
     best = {c.key: _lowest(rows, c.key) for c in columns if c.has_best}
     seeds = _seed_count(results)
     said = results.get("column_meanings") or {}
+    called = results.get("column_titles") or {}
     headers = [
-        Header(c.title, _unit(c, exponent, unit), said.get(c.key, c.meaning))
+        Header(
+            called.get(c.key, c.title),
+            _unit(c, exponent, unit),
+            said.get(c.key, c.meaning),
+        )
         for c in columns
     ]
     return TableData(
@@ -247,7 +298,7 @@ def arms_table(
         tuple(
             (
                 _name_cell(row, seeds),
-                *(_cell(c, row, exponent, best) for c in columns),
+                *(_cell(c, row, exponent, best, primary) for c in columns),
             )
             for row in rows
         ),
@@ -270,11 +321,15 @@ def rows_with_pending(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _cell(
-    column: Column, row: Mapping[str, Any], exponent: int, best: Mapping[str, float]
+    column: Column,
+    row: Mapping[str, Any],
+    exponent: int,
+    best: Mapping[str, float],
+    primary: str,
 ) -> Cell:
     found = statistic(row.get(column.key))
     if found is None:
-        if column.key != "test_error":
+        if column.key != primary or primary != "test_error":
             return Cell("")
         return _missing(row)
     if column.is_time:

@@ -84,6 +84,38 @@ CAPTIONS: Mapping[str, Caption] = {
         "x and x + δ still are, and how strongly the attack weighs f against that.",
         "Line: median over samples. Band: 10th to 90th percentile.",
     ),
+    "search": Caption(
+        "Success and mutual information by iteration",
+        "The paper's Figure 2: what each method has found after so many iterations.",
+        "Mean over images; of the MI, over those that have a success by then. The "
+        "penalty method starts a new descent, with a new critic, at equal intervals.",
+    ),
+    "sweep": Caption(
+        "Examples as the bound grows",
+        "The paper's Figure 3.",
+        "A thick frame marks a failure: the image is still classified as it was.",
+    ),
+    "curves": Caption(
+        "Success, length and likeness as the bound grows",
+        below="Length and SSIM are means over the images the attack succeeded on.",
+    ),
+    "distances": Caption(
+        "Distance to the training images",
+        below="Large marks are means, small dots single runs. Clean test images are "
+        "the floor, noise images the ceiling.",
+    ),
+    "attacked": Caption(
+        "Examples",
+        "The first images, and what each attack makes of them.",
+        "A thick frame marks a failure.",
+    ),
+    "examples_plain": Caption(
+        "Examples against the plain classifier", below="A thick frame marks a failure."
+    ),
+    "examples_robust": Caption(
+        "Examples against the robust classifier",
+        below="A thick frame marks a failure.",
+    ),
     "histogram": Caption(
         "Relative change of the loss",
         "How much better or worse the attacked model does on the perturbed sample. A "

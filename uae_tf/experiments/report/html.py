@@ -95,6 +95,7 @@ def _context(
     return {
         "experiment": results.get("experiment", ""),
         "facts": _facts(settings),
+        "findings": results.get("findings"),
         "is_complete": results.get("complete", True),
         **verdict_context(results, settings),
         "arms": arms_table(results),
@@ -128,6 +129,11 @@ def _teach(results: Mapping[str, Any]) -> str:
     return own if (Path(__file__).parent / own).exists() else "teach.html"
 
 
+def _candidate(results: Mapping[str, Any]) -> str:
+    entries = results.get("verdict")
+    return Verdict.from_dict(entries).candidate if entries else "mine_uae"
+
+
 def verdict_context(
     results: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -139,11 +145,11 @@ def verdict_context(
     """
     entries = results.get("verdict")
     verdict = Verdict.from_dict(entries) if entries else None
-    candidate = verdict.candidate if verdict else "mine_uae"
+    candidate = _candidate(results)
     has_seeds = verdict and any(c.seeds for c in verdict.comparisons)
     controls = controls_table(verdict) if verdict and has_seeds else None
     return {
-        "title": _title(candidate, settings),
+        "title": results.get("title") or _title(candidate, settings),
         "candidate": candidate,
         "effect": verdict.effect if verdict else NO_SEED,
         "tone": tone(verdict.effect).replace(" ", "-") if verdict else "undecided",
@@ -173,8 +179,8 @@ def _title(candidate: str, settings: Mapping[str, Any]) -> str:
 
 
 def _facts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    names = ("dataset", "noise", "model", "features", "labels", "samples", "epochs")
-    names += ("updates", "seeds")
+    names = ("table", "dataset", "noise", "model", "features", "labels", "samples")
+    names += ("epochs", "updates", "seeds")
     facts = []
     for name in names:
         value = settings.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..comparison import HELPS, HURTS, NO_EFFECT
@@ -108,33 +108,60 @@ def _row(entry: Entry) -> tuple[Cell, ...]:
     results = entry.results
     rows = {str(row["arm"]): row for row in results.get("rows") or ()}
     verdict = results.get("verdict") or {}
-    errors = [column.key for column in COLUMNS if column.is_error]
-    found = [statistic(row.get(key)) for row in rows.values() for key in errors]
-    unit = str(results.get("error_unit") or "")
-    exponent = 0 if unit else exponent_for(s.mean for s in found if s)
-    unit = unit or scale_label(exponent)
+    key = str(results.get("primary") or "test_error")
+    paper = "paper" if key == "test_error" else f"paper_{key}"
+    scale = _scale(results, rows, key)
     # Where nothing is judged every arm may be what was measured.
     ours = [*list(rows)[:1], verdict["candidate"]] if verdict else list(rows)
     strongest = verdict.get("strongest")
     return (
         Cell(entry.title),
         Cell(_verdict(results), tone=tone(str(verdict.get("effect") or ""))),
-        Cell(_arms(rows, ours, "test_error", exponent, unit)),
-        Cell(_arms(rows, [strongest], "test_error", exponent, unit)),
-        Cell(_arms(rows, _with_paper(rows, verdict), "paper", exponent, unit)),
+        Cell(_arms(rows, ours, key, scale)),
+        Cell(_arms(rows, [strongest], key, scale)),
+        Cell(_paper(rows, verdict, {paper: scale, "paper_accuracy": (100.0, "%")})),
         Cell(entry.data or data_of(results)),
         Cell(_seeds(results)),
         Cell(_updates(rows)),
-        Cell(duration(_seconds(results))),
+        Cell(_time(results)),
         Cell(command_of(results)),
     )
 
 
+def _scale(
+    results: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], key: str
+) -> tuple[float, str]:
+    """What numbers are multiplied by, and their unit."""
+    column = next((c for c in COLUMNS if c.key == key), None)
+    if column is None or not column.is_error:
+        return (column.factor, column.unit) if column else (1.0, "")
+    unit = str(results.get("error_unit") or "")
+    if unit:
+        return 1.0, unit
+    errors = [column.key for column in COLUMNS if column.is_error]
+    found = [statistic(row.get(name)) for row in rows.values() for name in errors]
+    exponent = exponent_for(s.mean for s in found if s)
+    return 10.0**-exponent, scale_label(exponent)
+
+
+def _paper(
+    rows: Mapping[str, Mapping[str, Any]],
+    verdict: Mapping[str, Any],
+    scales: Mapping[str, tuple[float, str]],
+) -> str:
+    """The paper's numbers, by the first of these keys that any row has."""
+    for key, scale in scales.items():
+        text = _arms(rows, _with_paper(rows, verdict, key), key, scale)
+        if text:
+            return f"accuracy: {text}" if key == "paper_accuracy" else text
+    return ""
+
+
 def _with_paper(
-    rows: Mapping[str, Mapping[str, Any]], verdict: Mapping[str, Any]
+    rows: Mapping[str, Mapping[str, Any]], verdict: Mapping[str, Any], key: str
 ) -> list[str]:
     """The plain training and the candidate; all arms where the paper lacks that."""
-    arms = [arm for arm, row in rows.items() if statistic(row.get("paper"))]
+    arms = [arm for arm, row in rows.items() if statistic(row.get(key))]
     candidate = verdict.get("candidate")
     return [arms[0], str(candidate)] if candidate in arms[1:] else arms
 
@@ -143,16 +170,15 @@ def _arms(
     rows: Mapping[str, Mapping[str, Any]],
     arms: Iterable[str | None],
     key: str,
-    exponent: int,
-    unit: str,
+    scale: tuple[float, str],
 ) -> str:
+    factor, unit = scale
     found = {arm: statistic((rows.get(arm or "") or {}).get(key)) for arm in arms}
-    texts = [f"{arm} {_number(s, exponent)}" for arm, s in found.items() if s]
+    texts = [f"{arm} {_number(s, factor)}" for arm, s in found.items() if s]
     return f"{'; '.join(texts)} {unit}".rstrip() if texts else ""
 
 
-def _number(found: Statistic, exponent: int) -> str:
-    factor = 10.0**-exponent
+def _number(found: Statistic, factor: float) -> str:
     text = fixed(factor * found.mean, 2)
     if math.isfinite(found.std):
         text += f" {PLUS_MINUS} {fixed(factor * found.std, 2)}"
@@ -161,7 +187,9 @@ def _number(found: Statistic, exponent: int) -> str:
 
 def _seeds(results: Mapping[str, Any]) -> str:
     """How many there are, and in how few some arm ended where a run was cut short."""
-    wanted = (results.get("settings") or {}).get("seeds") or 0
+    wanted = (results.get("settings") or {}).get("seeds")
+    if not wanted:
+        return ""
     wanted = wanted if isinstance(wanted, int) else len(wanted)
     counts = [len(arm) for arm in (results.get("runs") or {}).values()]
     if not results.get("complete", True) and counts:
@@ -176,16 +204,26 @@ def _updates(rows: Mapping[str, Mapping[str, Any]]) -> str:
     return fixed(max(finite), 0) if finite else ""
 
 
-def _seconds(results: Mapping[str, Any]) -> float:
-    runs = (results.get("runs") or {}).values()
-    found = [to_float(entry.get("seconds")) for arm in runs for entry in arm.values()]
-    return math.fsum(s for s in found if math.isfinite(s)) if found else math.nan
+def _time(results: Mapping[str, Any]) -> str:
+    found = [s for s in _seconds(results.get("runs")) if math.isfinite(s)]
+    return duration(math.fsum(found)) if found else ""
+
+
+def _seconds(runs: Any) -> Iterator[float]:
+    """Of everything that was timed, however deep it stands."""
+    if isinstance(runs, Mapping):
+        if "seconds" in runs:
+            yield to_float(runs["seconds"])
+        else:
+            for entry in runs.values():
+                yield from _seconds(entry)
 
 
 def _verdict(results: Mapping[str, Any]) -> str:
     verdict = results.get("verdict") or {}
     if not verdict:
-        return "none: no candidate with controls"
+        findings = results.get("findings") or ["none: no candidate with controls"]
+        return str(findings[0])
     effect, strongest = str(verdict["effect"]), verdict.get("strongest")
     words = f"{verdict['candidate']}: {effect}"
     return f"{words} {_AGAINST[effect]} {strongest}" if effect in _AGAINST else words

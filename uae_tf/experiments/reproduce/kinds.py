@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..contrast import ContrastSettings, contrast
 from ..reconstruction import reconstruct
 from ..selection import select
 from ..selection_settings import SelectionSettings
@@ -23,6 +24,7 @@ Experiment = Callable[[Any, Path, bool, Console | None], Results]
 KINDS: Mapping[str, tuple[type, Experiment]] = {
     "reconstruct": (ReconstructionSettings, reconstruct),
     "select": (SelectionSettings, select),
+    "contrast": (ContrastSettings, contrast),
     "semisupervised": (SemiSupervisedSettings, semi_supervised),
 }
 

@@ -23,18 +23,18 @@ def plan_table(steps: Sequence[Step]) -> Table:
         The table; the caption says how long what is left takes on two idle cores.
     """
     table = Table(box=box.SIMPLE_HEAD, caption=_expected(steps), caption_justify="left")
-    for head in ("table", "scale", "run", "experiment", "seeds", "state"):
-        table.add_column(head, no_wrap=True)
-    table.add_column("expected", justify="right", no_wrap=True)
+    for head in ("table", "run", "state"):
+        # Titles may be wrapped where a terminal is narrow, numbers may not.
+        table.add_column(head, no_wrap=head != "run")
+    for head in ("seeds", "expected"):
+        table.add_column(head, justify="right", no_wrap=True)
     for step in steps:
         run = step.run
         table.add_row(
             step.recipe.table,
-            step.recipe.scale,
             run.title,
-            run.experiment,
-            str(run.settings.get("seeds", "")),
             step.state,
+            str(run.settings.get("seeds", "")),
             "unknown" if run.seconds is None else duration(run.seconds),
             style=_STYLES.get(step.state),
         )

@@ -13,6 +13,7 @@ TABLES = (
     "reconstruction",
     "augmentation",
     "selection",
+    "contrastive",
     "semi-circles",
     "semi-images",
 )

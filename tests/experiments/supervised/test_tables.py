@@ -1,0 +1,280 @@
+"""The supervised tables: their numbers, resumption, and what they refuse."""
+
+import dataclasses
+import html
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from uae_tf import PenaltyAttack, UntargetedMargin, datasets
+from uae_tf.experiments.storage import read_json, write_json
+from uae_tf.experiments.supervised import (
+    SupervisedSettings,
+    bench,
+    robust,
+    supervised,
+)
+from uae_tf.experiments.supervised.bench import Bench, load_classifier
+from uae_tf.experiments.supervised.experiment import _TABLES
+from uae_tf.experiments.supervised.minmax_penalty import MinMaxPenalty, _so_far
+from uae_tf.experiments.supervised.robust_training import (
+    robust_accuracy,
+    train_robust,
+)
+from uae_tf.experiments.supervised.settings import TABLES
+
+
+@pytest.fixture(scope="module")
+def settings(classifier):
+    return SupervisedSettings(
+        dataset="digits", classifier=classifier, samples=12, steps=60, search_steps=6
+    )
+
+
+@pytest.fixture(scope="module")
+def comparison(settings, tmp_path_factory):
+    """Table 3 in two chunks, as returned, and the folder."""
+    out = tmp_path_factory.mktemp("supervised") / "run"
+    return supervised(dataclasses.replace(settings, chunk=6), out), out
+
+
+def row_of(results, name):
+    return next(row for row in results["rows"] if row["arm"] == name)
+
+
+def test_both_methods_have_equal_iterations_and_their_rows(comparison):
+    results, out = comparison
+    assert results["complete"]
+    assert read_json(out / "results.json") == json.loads(json.dumps(results))
+    assert set(results["runs"]) == {"minmax/0", "penalty/0", "minmax/6", "penalty/6"}
+    for name in ("minmax", "penalty"):
+        row = row_of(results, name)
+        assert (row["images"], row["iterations"]) == (12, 60)
+        assert row["success_rate"] > 0.5
+        assert row["mi_all"]["mean"] <= np.log(6) + 1e-5
+
+
+def test_numbers_are_recomputed_from_the_examples(comparison, settings, classifier):
+    results, out = comparison
+    arrays = np.load(out / "images.npz")
+    model = load_classifier(classifier)
+    x, y = Bench(settings, out).images(model)
+    assert np.all(model.predict(x, verbose=0).argmax(axis=1) == y)
+    examples = arrays["minmax/0/shown_examples"]
+    predicted = model.predict(examples, verbose=0).argmax(axis=1)
+    success = arrays["minmax/0/success"]
+    np.testing.assert_array_equal(success, predicted != y[:6])
+    lengths = np.linalg.norm((examples - x[:6]).reshape(6, -1), axis=1)
+    np.testing.assert_allclose(arrays["minmax/0/l2"], lengths, rtol=1e-4)
+    parts = [arrays[f"minmax/{i}/similarity"] for i in (0, 6)]
+    won = np.concatenate([arrays[f"minmax/{i}/success"] for i in (0, 6)])
+    mean = np.concatenate(parts)[won].mean()
+    assert row_of(results, "minmax")["similarity"]["mean"] == pytest.approx(mean)
+
+
+def test_the_last_point_of_a_trace_is_the_result(comparison):
+    _, out = comparison
+    arrays = np.load(out / "images.npz")
+    for job in ("minmax/0", "penalty/6"):
+        success = arrays[f"{job}/success"]
+        np.testing.assert_array_equal(arrays[f"{job}/trace_success"][-1], success)
+        last = arrays[f"{job}/trace_similarity"][-1]
+        similarity = arrays[f"{job}/similarity"]
+        np.testing.assert_allclose(last[success], similarity[success], rtol=1e-6)
+
+
+def test_starts_of_descents_are_no_candidates():
+    # Two descents of two iterations: rows 0 and 3 are starts.
+    f = np.array([[-1.0], [1.0], [-1.0], [-1.0], [-1.0], [1.0]])
+    similarity = np.array([[9.0], [8.0], [1.0], [9.0], [3.0], [8.0]])
+    points, found = _so_far({"criterion": f, "similarity": similarity}, descents=2)
+    np.testing.assert_array_equal(points, [1, 2, 3, 4])
+    np.testing.assert_array_equal(found["trace_success"][:, 0], [0, 1, 1, 1])
+    np.testing.assert_array_equal(found["trace_similarity"][1:, 0], [1.0, 3.0, 3.0])
+    assert np.isnan(found["trace_similarity"][0, 0])
+
+
+def test_the_compared_attacks_differ_in_the_multiplier_alone(settings, tmp_path):
+    table = MinMaxPenalty(settings, Bench(settings, tmp_path))
+    first, second = (table.attack(name).get_config() for name in ("minmax", "penalty"))
+    assert isinstance(table.attack("penalty"), PenaltyAttack)
+    assert second["steps"] * second["search_steps"] == first["steps"] == 60
+    both = (set(first) & set(second)) - {"steps", "initial_multiplier"}
+    assert {k: first[k] for k in both} == {k: second[k] for k in both}
+
+
+def test_an_interrupted_run_goes_on_to_the_same_numbers(
+    comparison, settings, tmp_path, no_critics
+):
+    whole, out = comparison
+    settings = dataclasses.replace(settings, chunk=6)
+    # What an interruption in the last job leaves behind.
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    saved = read_json(out / "results.json")
+    del saved["runs"]["penalty/6"]
+    write_json(tmp_path / "results.json", saved | {"complete": False})
+    with pytest.raises(ValueError, match=r"unfinished run.*--resume"):
+        supervised(settings, tmp_path)
+    with pytest.raises(ValueError, match="steps: saved 60, requested 66"):
+        supervised(dataclasses.replace(settings, steps=66), tmp_path, resume=True)
+    resumed = supervised(settings, tmp_path, resume=True)
+    assert resumed["complete"]
+    for name in ("minmax", "penalty"):
+        found, expected = (row_of(r, name)["similarity"] for r in (resumed, whole))
+        assert found["mean"] == pytest.approx(expected["mean"], rel=1e-5)
+    assert resumed["runs"]["minmax/0"] == whole["runs"]["minmax/0"]
+
+
+def test_ctrl_c_leaves_results_and_a_report(settings, tmp_path, monkeypatch):
+    def stopped(self, *_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MinMaxPenalty, "_attack", stopped)
+    results = supervised(settings, tmp_path)
+    assert not results["complete"]
+    assert read_json(tmp_path / "results.json")["runs"] == {}
+    assert "not finished" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_says_what_the_numbers_mean(comparison):
+    results, out = comparison
+    page = html.unescape((out / "report.html").read_text(encoding="utf-8"))
+    assert "All attacks" in page
+    assert "No verdict yet" not in page
+    assert results["findings"][0] in page.replace("\N{NO-BREAK SPACE}%", "%")
+    assert f"ln 6 = {np.log(6):.2f}" in page
+    assert "28 and 51 nats" in page
+    pictures = {path.stem for path in (out / "figures").glob("*.png")}
+    assert pictures == {"search", "examples"}
+
+
+def test_the_sweep_has_a_row_for_each_bound_and_attack(settings, tmp_path, no_critics):
+    chosen = dataclasses.replace(
+        settings, table="epsilon-sweep", epsilons=(0.02, 1.0), steps=10, samples=8
+    )
+    results = supervised(chosen, tmp_path)
+    rows = {row["arm"]: row for row in results["rows"]}
+    assert list(rows) == [
+        f"{method}, ε = {epsilon}" for epsilon in ("0.02", "1") for method in METHODS
+    ]
+    for name, row in rows.items():
+        if row["linf"]:
+            assert row["linf"]["mean"] <= row["epsilon"] + 1e-6, name
+    assert rows["pgd, ε = 1"]["success_rate"] == 1.0
+    assert rows["pgd, ε = 0.02"]["success_rate"] < 0.5
+    assert "pgd succeeds on every image from ε = 1 on." in results["findings"]
+    assert (tmp_path / "figures" / "sweep.png").exists()
+
+
+METHODS = ("minmax", "pgd")
+
+
+def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_critics):
+    chosen = dataclasses.replace(
+        settings,
+        table="quality",
+        extractor=settings.classifier,
+        samples=40,
+        steps=5,
+        runs=1,
+        projections=8,
+    )
+    results = supervised(chosen, tmp_path)
+    rows = {row["arm"]: row for row in results["rows"]}
+    assert list(rows) == ["clean test", "random sampling", "convolution", "noise"]
+    assert [len(row["frechet"]["values"]) for row in rows.values()] == [1, 1, 1, 1]
+    means = [row["frechet"]["mean"] for row in rows.values()]
+    assert means[0] < min(means[1:3]) <= max(means[1:3]) < means[3]
+    # A distance is a number of its extractor too.
+    name = results["column_titles"]["frechet"]
+    assert name.startswith("FD (")
+    assert "small.keras" in name
+    assert name in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_robust_attacks_two_classifiers(settings, tmp_path, no_critics, monkeypatch):
+    monkeypatch.setattr(robust, "ATTACKS", ("pgd", "minmax"))
+    chosen = dataclasses.replace(
+        settings, table="robust", steps=5, robust_epochs=2, robust_samples=64, samples=4
+    )
+    results = supervised(chosen, tmp_path)
+    assert [row["arm"] for row in results["rows"]] == [
+        f"{attack} on {target}"
+        for attack in ("pgd", "minmax")
+        for target in ("plain", "robust")
+    ]
+    assert len(results["findings"]) == 2
+    trained = load_classifier(tmp_path / "classifiers" / "robust.keras")
+    assert trained.name == "strided_classifier"
+    assert not trained.compiled
+
+
+def test_a_classifier_is_trained_once_and_kept(settings, tmp_path, monkeypatch):
+    def tiny(dataset, recipe):
+        model = keras.Sequential(
+            [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+        )
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(True))
+        return model
+
+    short = dataclasses.replace(bench.classifier_recipe("digits", "modern"), epochs=1)
+    monkeypatch.setattr(bench, "build_classifier", tiny)
+    monkeypatch.setattr(bench, "classifier_recipe", lambda *_: short)
+    chosen = dataclasses.replace(settings, classifier=None)
+    first = Bench(chosen, tmp_path).classifier()
+    again = Bench(chosen, tmp_path).classifier()
+    np.testing.assert_array_equal(first.get_weights()[0], again.get_weights()[0])
+    other = Bench(chosen, tmp_path).extractor()
+    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"table": "speed"}, "`table` must be one of: minmax-vs-penalty"),
+        ({"dataset": "circles"}, "`dataset` must be one of: mnist"),
+        ({"marginals": "none"}, "`marginals` must be one of: all, shuffle"),
+        ({"samples": 0}, "`samples` must be a whole number, at least 1"),
+        ({"projections": 1}, "`projections` must be .* at least 2"),
+        ({"steps": 5, "search_steps": 9}, "at least search_steps.*steps=5"),
+        ({"epsilons": ()}, "`epsilon` and `epsilons` must be positive"),
+        ({"epsilon": 0.0}, "`epsilon` and `epsilons` must be positive"),
+    ],
+)
+def test_settings_that_do_not_fit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SupervisedSettings(**changes)
+
+
+def test_a_table_brings_its_own_settings():
+    assert set(_TABLES) == set(TABLES)
+    assert SupervisedSettings(table="quality").dataset == "cifar10"
+    assert SupervisedSettings().to_dict()["samples"] == 1000
+
+
+def test_more_images_than_are_classified_correctly(settings, tmp_path):
+    chosen = dataclasses.replace(settings, samples=360)
+    short = Bench(chosen, tmp_path)
+    with pytest.raises(ValueError, match="`samples` asks for 360 test images"):
+        short.images(short.classifier())
+
+
+def test_a_classifier_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"No classifier at .*assets.extra"):
+        load_classifier(tmp_path)
+
+
+def test_adversarial_training_raises_robust_accuracy():
+    data = datasets.load("digits", samples=300)
+    x, y = data.x_train, data.y_train
+    shared = {"epochs": 12, "learning_rate": 1e-2, "batch_size": 32}
+    model = train_robust(x, y, epsilon=0.15, step_size=0.1, **shared)
+    plain = train_robust(x, y, epsilon=1e-6, **shared)
+    judged = (data.x_test[:50], data.y_test[:50], 0.15)
+    assert robust_accuracy(model, *judged) > robust_accuracy(plain, *judged) + 0.1
+    criterion = UntargetedMargin(model)
+    wrong = criterion.evaluate(*([data.x_test[:50]] * 2), data.y_test[:50])[0] <= 0
+    assert robust_accuracy(model, *judged) <= 1.0 - wrong.mean()

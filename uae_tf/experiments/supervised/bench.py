@@ -1,0 +1,204 @@
+"""Data and classifiers of the supervised experiments, and how attacks are measured."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ... import datasets
+from ...attacks import Attack, AttackResult
+from ...criteria import Criterion
+from ...datasets import Dataset
+from ...evaluation import (
+    critic_mutual_information,
+    error_rate,
+    structural_similarity,
+)
+from ...files import atomic_file
+from ...mine.layers import first_convolution
+from ...models import build_classifier, check_logits, classifier_recipe
+from .robust_training import train_robust
+from .settings import SupervisedSettings
+
+#: Where a version of the folder models/ keeps its Keras file.
+BESIDE = Path("assets.extra", "model.keras")
+#: Ascent steps of the critics that judge the examples of all attacks alike.
+CRITIC_STEPS = 1000
+
+Progress = Callable[[int, int | None], None]
+
+
+class Bench:
+    """What the jobs of a table share.
+
+    Args:
+        settings: of the experiment.
+        cache: folder for the classifiers that had to be trained.
+    """
+
+    def __init__(self, settings: SupervisedSettings, cache: Path) -> None:
+        self.settings = settings
+        self.cache = cache
+        self.data: Dataset = datasets.load(settings.dataset, settings.data_dir)
+        self.trained: dict[str, str] = {}
+        self._models: dict[str, keras.Model] = {}
+
+    def classifier(self) -> keras.Model:
+        """The attacked classifier."""
+        return self._model("classifier", self.settings.classifier, self._train)
+
+    def robust_classifier(self) -> keras.Model:
+        """The adversarially trained one."""
+        path = self.settings.robust_classifier
+        return self._model("robust", path, self._train_robust)
+
+    def extractor(self) -> keras.Model:
+        """The network whose features distances are measured in; never attacked."""
+        return self._model("features", self.settings.extractor, self._train_other)
+
+    def images(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+        """The first test images that ``model`` classifies correctly, and labels.
+
+        Raises:
+            ValueError: fewer than the settings ask for.
+        """
+        data, wanted = self.data, self.settings.samples
+        predicted = model.predict(data.x_test, batch_size=1000, verbose=0).argmax(1)
+        rows = np.flatnonzero(predicted == data.y_test)[:wanted]
+        if len(rows) < wanted:
+            raise ValueError(
+                f"`samples` asks for {wanted} test images that are classified "
+                f"correctly. Received: a classifier with {len(rows)} of them."
+            )
+        return data.x_test[rows], data.y_test[rows]
+
+    def error(self, model: keras.Model) -> float:
+        """The error rate on all test images."""
+        return error_rate(model, self.data.x_test, self.data.y_test)
+
+    def _model(
+        self, name: str, path: str | None, train: Callable[[], keras.Model]
+    ) -> keras.Model:
+        if name not in self._models:
+            cached = self.cache / f"{name}.keras"
+            if path is not None:
+                model = load_classifier(path)
+            elif cached.exists():
+                model = load_classifier(cached)
+            else:
+                model = train()
+                with atomic_file(cached) as temporary:
+                    # Keras knows its format by the ending.
+                    keras_file = temporary.with_suffix(".keras")
+                    model.save(keras_file)
+                    keras_file.replace(temporary)
+            check_logits(model, self.data.sample_shape)
+            self._models[name] = model
+        return self._models[name]
+
+    def _train(self, seed: int | None = None) -> keras.Model:
+        settings = self.settings
+        seed = settings.seed if seed is None else seed
+        recipe = classifier_recipe(settings.dataset, settings.recipe)
+        keras.utils.set_random_seed(seed)
+        model = build_classifier(settings.dataset, settings.recipe)
+        model.fit(
+            *(self.data.x_train, self.data.y_train),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            verbose=0,
+        )
+        return _without_optimizer(model)
+
+    def _train_other(self) -> keras.Model:
+        # Other weights: an attack moves the features of the attacked network.
+        return self._train(self.settings.seed + 1)
+
+    def _train_robust(self) -> keras.Model:
+        settings, data = self.settings, self.data
+        count = settings.robust_samples
+        model = train_robust(
+            *(data.x_train[:count], data.y_train[:count]),
+            epochs=settings.robust_epochs,
+            seed=settings.seed,
+        )
+        return _without_optimizer(model)
+
+
+def load_classifier(path: str | Path) -> keras.Model:
+    """Reads a classifier: a `.keras` file, or a version of the folder models/.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    path = Path(path)
+    file = path / BESIDE if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"No classifier at {path}. Expected a .keras file, or an exported version "
+            f"with one in {BESIDE}, such as models/mnist_classifier/1."
+        )
+    model: Any = keras.saving.load_model(file, compile=False)
+    return model
+
+
+def run_attack(
+    attack: Attack, x: np.ndarray, y: np.ndarray, size: int, progress: Progress
+) -> tuple[AttackResult, float]:
+    """The result of an attack with its trace, and the seconds it took."""
+    with warnings.catch_warnings():
+        # That nothing succeeds is a result here, and stands in the table.
+        warnings.filterwarnings("ignore", message="The attack (moved|succeeded)")
+        started = time.perf_counter()
+        result = attack(x, y, batch_size=size, progress=progress, trace=True)
+        return result, time.perf_counter() - started
+
+
+def measure(
+    criterion: Criterion,
+    x: np.ndarray,
+    y: np.ndarray,
+    result: AttackResult,
+    with_critics: bool = True,
+) -> dict[str, np.ndarray]:
+    """What the examples of an attack are, measured alike for all attacks.
+
+    Args:
+        criterion: a margin, with the model.
+        x: ``(N, *shape)``, attacked samples.
+        y: ``(N,)``, their labels.
+        result: of the attack.
+        with_critics: whether fresh critics are trained on the examples.
+
+    Returns:
+        ``(N,)`` each. ``success``: by a forward pass outside of the attack.
+        ``similarity``: as the attack reports it. ``mi_all`` and ``mi_permutation``: by
+        fresh critics, for models with a convolution.
+    """
+    examples = result.examples
+    found = {
+        "success": criterion.evaluate(x, examples, y)[0] <= 0.0,
+        "similarity": result.similarity,
+        "l2": result.l2,
+        "linf": result.linf,
+        "ssim": structural_similarity(x, examples),
+    }
+    if with_critics and first_convolution(criterion.model) is not None:
+        for name, marginals in (("mi_all", "all"), ("mi_permutation", "shuffle")):
+            found[name] = critic_mutual_information(
+                criterion.model, x, examples, marginals, steps=CRITIC_STEPS
+            )
+    return found
+
+
+def _without_optimizer(model: keras.Model) -> keras.Model:
+    """The same weights, uncompiled: an optimizer's state would triple the file."""
+    plain = type(model).from_config(model.get_config())
+    plain.set_weights(model.get_weights())
+    return plain
