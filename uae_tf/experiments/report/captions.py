@@ -38,7 +38,7 @@ CAPTIONS: Mapping[str, Caption] = {
         "Retrieval",
         "Test images, and the training images whose features are nearest to theirs "
         "(first seed).",
-        "Blue, solid frame: of the query's class. Orange, dashed: of another one.",
+        "Blue frame: of the query's class. Orange and faded: of another one.",
     ),
     "examples": Caption(
         "Adversarial examples",

@@ -131,9 +131,9 @@ def embeddings(
         ValueError: no arm.
 
     Example:
-        >>> figure = embeddings({"original": np.eye(2)}, np.array([0, 1]), ["a", "b"])
-        >>> len(figure.axes)
-        1
+        >>> points = {"untrained": np.eye(2), "original": np.eye(2)}
+        >>> len(embeddings(points, np.array([0, 1]), ["cat", "dog"]).axes)
+        2
     """
     if not points:
         raise ValueError("points must hold one arm or more, got none.")
@@ -180,7 +180,7 @@ def retrieval(
 
     Returns:
         The figure: a block per arm, a line per query; a frame tells whether a
-        neighbour is of the query's class (blue, solid) or not (orange, dashed).
+        neighbour is of the query's class (blue) or not (orange, and faded).
 
     Raises:
         ValueError: no arm.
@@ -188,16 +188,19 @@ def retrieval(
     if not found:
         raise ValueError("found must hold one arm or more, got none.")
     count = next(iter(found.values())).shape[1]
-    columns = 1 + (count + 1) * len(found)
+    # A narrow column without a picture before each block.
+    widths = [1.0, *([0.3, *[1.0] * count] * len(found))]
     shares = ", ".join(f"{a} {100 * s.mean():.0f} %" for a, s in is_same_class.items())
     figure = new_figure(
         10.0,
-        0.7 + 10.0 / columns * 1.04 * len(queries),
+        0.7 + 10.0 / sum(widths) * 1.04 * len(queries),
         f"{len(queries)} test samples and their {count} nearest training samples by "
         f"each encoder. Of the same class: {shares}.",
     )
     figure.set_layout_engine("constrained", w_pad=0.015, h_pad=0.015)
-    grid = figure.subplots(len(queries), columns, squeeze=False)
+    grid = figure.subplots(
+        len(queries), len(widths), squeeze=False, width_ratios=widths
+    )
     for line, query in zip(grid, queries, strict=True):
         draw_image(line[0], np.squeeze(query), (0.0, 1.0), False)
         for axes in line[1:]:
@@ -266,7 +269,9 @@ def _look(arm: str, number: int) -> dict[str, Any]:
 
 
 def _frame(axes: Axes, is_same: bool) -> None:
+    """A frame by class; what is of another class is faded as well."""
     for spine in axes.spines.values():
         spine.set_color(CONTROL_COLOUR if is_same else ADVERSARIAL_COLOUR)
         spine.set_linewidth(2.0)
-        spine.set_linestyle("-" if is_same else (0, (2, 1)))
+    if not is_same:
+        axes.images[0].set_alpha(0.45)
