@@ -2,21 +2,19 @@
 
 Trains it for longer than its 20 epochs and prints the test error on the way, of the
 weights as they are and of their running average, which takes out the swing that
-Adadelta's constant rate of 1.0 keeps up. Runs on any Keras backend:
+Adadelta's constant rate of 1.0 keeps up.
 
-KERAS_BACKEND=jax python benchmarks/conv_convergence.py --data mnist.npz --epochs 100
-
-The file holds `x_train` and `x_test`, bytes of shape (N, 28, 28, 1).
+python benchmarks/conv_convergence.py --data-dir FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import keras
 import numpy as np
 
+from uae_tf import datasets
 from uae_tf.models import ConvolutionalAutoencoder
 
 BATCH_SIZE = 100
@@ -57,24 +55,22 @@ class Curve(keras.callbacks.Callback):
 def main() -> None:
     """Trains from every seed that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--data-dir", default=None)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--every", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
-    with np.load(options.data) as arrays:
-        x_train, x_test = (arrays[k] / np.float32(255) for k in ("x_train", "x_test"))
+    data = datasets.load("mnist", options.data_dir)
     print("| seed | epochs | test MSE | of averaged weights |\n|---|---|---|---|")
     for seed in options.seeds:
         keras.utils.set_random_seed(seed)
-        model = ConvolutionalAutoencoder(x_train.shape[1:])
+        model = ConvolutionalAutoencoder(data.sample_shape)
         optimizer = keras.optimizers.Adadelta(1.0, use_ema=True, ema_momentum=0.999)
         # XLA trains it slower on a CPU.
-        is_jax = keras.config.backend() == "jax"
-        model.compile(optimizer, "binary_crossentropy", jit_compile=is_jax)
-        curve = Curve(x_test, seed, options.every)
+        model.compile(optimizer, "binary_crossentropy", jit_compile=False)
+        curve = Curve(data.x_test, seed, options.every)
         model.fit(
-            x_train,
+            data.x_train,
             batch_size=BATCH_SIZE,
             epochs=options.epochs,
             callbacks=[curve],

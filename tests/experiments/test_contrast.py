@@ -17,7 +17,7 @@ from uae_tf.experiments.contrast.experiment import _training_notes, training_che
 from uae_tf.experiments.contrast.pictures import SHOWN
 from uae_tf.experiments.contrast.run import ContrastRun
 from uae_tf.experiments.contrast.settings import ARMS, RECIPES
-from uae_tf.experiments.report import html as report_page
+from uae_tf.experiments.report import embedding
 from uae_tf.experiments.storage import read_json
 from uae_tf.models import SimCLR, SimCLRAugment
 from uae_tf.training import Retrained
@@ -57,7 +57,7 @@ def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("contrast") / "run"
     settings = ContrastSettings("digits", arms=SHOWN, seeds=1, **TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report_page, "_DPI", 30)
+        patch.setattr(embedding, "_DPI", 30)
         patch.setattr(pictures, "_POINTS", 40)
         return contrast(settings, out), out
 

@@ -22,6 +22,8 @@ class TableName(StrEnum):
     AUGMENTATION = "augmentation"
     SELECTION = "selection"
     CONTRASTIVE = "contrastive"
+    MINMAX_PENALTY = "minmax-penalty"
+    QUALITY = "quality"
     SEMI_CIRCLES = "semi-circles"
     SEMI_IMAGES = "semi-images"
     ALL = "all"

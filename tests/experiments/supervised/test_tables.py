@@ -148,7 +148,7 @@ def test_the_report_says_what_the_numbers_mean(comparison):
     assert f"ln 6 = {np.log(6):.2f}" in page
     assert "28 and 51 nats" in page
     pictures = {path.stem for path in (out / "figures").glob("*.png")}
-    assert pictures == {"search", "examples"}
+    assert pictures == {"search", "attacked"}
 
 
 def test_the_sweep_has_a_row_for_each_bound_and_attack(settings, tmp_path, no_critics):

@@ -16,6 +16,7 @@ from ..selection import select
 from ..selection_settings import SelectionSettings
 from ..semi_supervised import SemiSupervisedSettings, semi_supervised
 from ..settings import ReconstructionSettings
+from ..supervised import SupervisedSettings, supervised
 
 Results = dict[str, Any]
 Experiment = Callable[[Any, Path, bool, Console | None], Results]
@@ -25,6 +26,7 @@ KINDS: Mapping[str, tuple[type, Experiment]] = {
     "reconstruct": (ReconstructionSettings, reconstruct),
     "select": (SelectionSettings, select),
     "contrast": (ContrastSettings, contrast),
+    "supervised": (SupervisedSettings, supervised),
     "semisupervised": (SemiSupervisedSettings, semi_supervised),
 }
 

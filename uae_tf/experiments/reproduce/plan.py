@@ -34,7 +34,7 @@ def plan_table(steps: Sequence[Step]) -> Table:
             step.recipe.table,
             run.title,
             step.state,
-            str(run.settings.get("seeds", "")),
+            str(run.settings.get("seeds", run.settings.get("runs", ""))),
             "unknown" if run.seconds is None else duration(run.seconds),
             style=_STYLES.get(step.state),
         )

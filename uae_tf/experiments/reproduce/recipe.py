@@ -14,6 +14,8 @@ TABLES = (
     "augmentation",
     "selection",
     "contrastive",
+    "minmax-penalty",
+    "quality",
     "semi-circles",
     "semi-images",
 )
