@@ -8,8 +8,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from uae_tf import cli, datasets
-from uae_tf.commands import select, show
+from uae_tf.commands import contrast, select, show
 from uae_tf.commands.choices import names_in
+from uae_tf.experiments.contrast import ContrastSettings
+from uae_tf.experiments.contrast.settings import ARMS as CONTRAST_ARMS
 from uae_tf.experiments.selection_settings import SelectionSettings
 from uae_tf.experiments.settings import ARMS, EXTRA_ARMS, ReconstructionSettings
 
@@ -108,6 +110,30 @@ def test_options_reach_the_selection(monkeypatch, results):
     )
     assert out.as_posix() == "runs/select-isolet"
     assert resume is False
+
+
+def test_options_reach_the_contrastive_experiment(monkeypatch, results):
+    calls = []
+    monkeypatch.setattr(contrast, "contrast", lambda *a: calls.append(a) or results)
+    assert invoke("contrast").exit_code == 0
+    options = ["--preset", "paper", "--arms", "all", "--width", "32", "--start"]
+    options += ["strong", "--views", "6", "--precision", "bfloat16", "--tensorboard"]
+    found = invoke("contrast", *options, "--seeds", "1", "--resume")
+    assert found.exit_code == 0, found.output
+    (plain_settings, out, resume, _), (settings, _, is_resumed, _) = calls
+    assert plain_settings == ContrastSettings()
+    assert out.as_posix() == "runs/contrast-cifar10"
+    assert (resume, is_resumed) == (False, True)
+    assert settings == ContrastSettings(
+        recipe_name="paper",
+        arms=CONTRAST_ARMS,
+        width=32,
+        preset="strong",
+        num_views=6,
+        precision="bfloat16",
+        tensorboard=True,
+        seeds=1,
+    )
 
 
 def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
