@@ -90,7 +90,16 @@ def with_own_batch_norm(model: keras.Model, suffix: str) -> keras.Model:
     """Return a functional model that shares all weights but batch normalisation's.
 
     Those are new ones, with a scale, a shift and statistics of their own.
+
+    Raises:
+        ValueError: The model was not made by Keras's functional API.
     """
+    # Subclassed models have no symbolic inputs to rebuild them from.
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            "Batch normalisation of its own for adversarial examples needs a model "
+            f"made by Keras's functional API. Received {model!r}."
+        )
 
     def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
         if not isinstance(layer, keras.layers.BatchNormalization):

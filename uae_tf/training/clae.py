@@ -9,10 +9,6 @@ import tensorflow as tf
 
 from ..models import SimCLR
 
-#: Of the statistics of the adversarial branch, which sees one view where the other
-#: branch sees two (SPEC 6.14).
-_MOMENTUM = 0.99
-
 
 @keras.saving.register_keras_serializable("uae_tf")
 class CLAE(SimCLR):
@@ -26,6 +22,7 @@ class CLAE(SimCLR):
     The adversarial view goes through the same convolutions with normalisation layers of
     its own (statistics, scale and shift), while it is made as well as in the loss. They
     are not used afterwards: :meth:`embed` and a call in inference mode are SimCLR's.
+    (Published momentum of those statistics: 0.99. Here it is the other branch's.)
 
     Args:
         encoder: as for :class:`~uae_tf.models.SimCLR`, made by Keras's functional API.
@@ -66,22 +63,23 @@ class CLAE(SimCLR):
                 "`epsilon` and `alpha` must be at least 0. "
                 f"Received: epsilon={epsilon}, alpha={alpha}"
             )
-        super().__init__(encoder, projection, temperature, augment, seed, **kwargs)
+        super().__init__(
+            encoder, projection, temperature, augment, seed, True, **kwargs
+        )
         self.epsilon = epsilon
         self.alpha = alpha
-        self.adversarial_encoder = _with_own_normalisation(self.encoder)
-        self.adversarial_projection = _with_own_normalisation(self.projection)
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Projections; in training (3N, d_z): first, second and adversarial views."""
         if not training:
             return self.project(images)
-        views = self._views(images)
-        projections = self.project(views, training=True)
-        count = tf.shape(views)[0] // 2
-        first, anchors = views[:count], projections[:count]
+        is_pair = isinstance(images, (tuple, list))
+        pair = images if is_pair else (images, images)
+        first, second = (self.augment(part, training=True) for part in pair)
+        projections = self.project(tf.concat([first, second], axis=0), training=True)
+        anchors = projections[: tf.shape(first)[0]]
         examples = self.adversarial_views(first, anchors)
-        adversarial = self._project_adversarial(examples)
+        adversarial = self.project(examples, training=True, adversarial=True)
         return tf.concat([projections, adversarial], axis=0)
 
     def adversarial_views(self, views: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
@@ -98,7 +96,8 @@ class CLAE(SimCLR):
         views, anchors = tf.stop_gradient(views), tf.stop_gradient(anchors)
         with tf.GradientTape() as tape:
             tape.watch(views)
-            loss = self._contrast(anchors, self._project_adversarial(views))
+            found = self.project(views, training=True, adversarial=True)
+            loss = self._contrast(anchors, found)
         step = self.epsilon * tf.sign(tape.gradient(loss, views))
         return tf.stop_gradient(views + step)
 
@@ -120,27 +119,6 @@ class CLAE(SimCLR):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         config = super().get_config()
+        # Always so here.
+        del config["separate_batch_norm"]
         return {**config, "epsilon": self.epsilon, "alpha": self.alpha}
-
-    def _project_adversarial(self, images: tf.Tensor) -> tf.Tensor:
-        features = self.adversarial_encoder(images, training=True)
-        projections = self.adversarial_projection(features, training=True)
-        return tf.cast(projections, tf.float32)
-
-
-def _with_own_normalisation(model: keras.Model) -> keras.Model:
-    """A model that shares all layers but its batch normalisation, which are new."""
-
-    def share(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            return layer
-        config = {**layer.get_config(), "momentum": _MOMENTUM}
-        return type(layer).from_config({**config, "name": f"{layer.name}_adversarial"})
-
-    try:
-        return keras.models.clone_model(model, clone_function=share)
-    except ValueError as error:
-        raise ValueError(
-            "CLAE needs an encoder and a projection made by Keras's functional API, to "
-            f"give them normalisation of their own. Received: {model!r}"
-        ) from error
