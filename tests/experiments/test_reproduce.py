@@ -210,6 +210,22 @@ def test_interruption_stops_and_the_next_call_goes_on(recipes, tmp_path, fakes):
     assert [len(fake.settings) for fake in fakes.values()] == [2, 1]
 
 
+def test_tables_of_earlier_calls_stay_in_the_report(recipes, tmp_path, fakes):
+    text = RECIPE.replace('title = "Reconstruction"', 'title = "Selection"')
+    (recipes / "selection-quick.toml").write_text(text)
+    first = load_recipe("selection", "quick", recipes)
+    second = load_recipe("reconstruction", "quick", recipes)
+    console = Console(quiet=True)
+    out = tmp_path / "out"
+    assert Reproduction([first], out, None, console, [second]).run()
+    assert "Reconstruction</h2>" not in (out / "report.html").read_text()
+    assert Reproduction([second], out, None, console, [first]).run()
+    page = (out / "report.html").read_text()
+    assert page.index("Reconstruction</h2>") < page.index("Selection</h2>")
+    assert "4 of 4 runs are done." in page
+    assert [len(fake.settings) for fake in fakes.values()] == [2, 2]
+
+
 def test_run_without_its_data_is_told_and_the_others_go_on(
     recipes, tmp_path, fakes, monkeypatch
 ):
