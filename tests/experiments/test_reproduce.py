@@ -234,11 +234,14 @@ def test_run_without_its_data_is_told_and_the_others_go_on(
     assert not found.run()
     assert len(fakes["select"].settings) == 1
     assert "MNIST is not prepared" in (tmp_path / "out" / "report.html").read_text()
+    fakes["reconstruct"].error = ValueError("more samples than features")
+    assert not reproduction(recipes, tmp_path).run()
+    assert "more samples than feat" in (tmp_path / "out" / "report.html").read_text()
     monkeypatch.setattr(datasets, "is_at_hand", lambda name, data_dir: False)
     found = reproduction(recipes, tmp_path)
     assert states(found) == ["data missing", "done"]
     assert not found.run()
-    assert len(fakes["reconstruct"].settings) == 1
+    assert len(fakes["reconstruct"].settings) == 2
 
 
 def test_edited_recipe_is_not_taken_for_the_old_one(recipes, tmp_path, fakes):

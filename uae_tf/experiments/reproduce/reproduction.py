@@ -78,8 +78,8 @@ class Reproduction:
     def run(self) -> bool:
         """Makes the runs that are not done, and writes report and results after each.
 
-        A run that cannot be made, for lack of data, is told in the report; the others
-        go on. After Ctrl-C the next call goes on where this one stopped.
+        A run that cannot be made, for lack of data or for what the experiment refuses,
+        is told in the report; the others go on. After Ctrl-C the next call goes on where this one stopped.
 
         Returns:
             Whether all runs are done.
@@ -144,8 +144,10 @@ class Reproduction:
         write_json(folder / RUN, _described(run))
         try:
             results = KINDS[run.experiment][1](settings, folder, True, self.console)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ValueError) as error:
+            # Of one run; the night is long enough for the others.
             self.errors[folder] = str(error)
+            self.console.print(f"Not made: {error}", markup=False, highlight=False)
             return True
         return results["complete"]
 
