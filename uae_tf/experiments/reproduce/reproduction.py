@@ -79,7 +79,8 @@ class Reproduction:
         """Makes the runs that are not done, and writes report and results after each.
 
         A run that cannot be made, for lack of data or for what the experiment refuses,
-        is told in the report; the others go on. After Ctrl-C the next call goes on where this one stopped.
+        is told in the report; the others go on. After Ctrl-C the next call goes on
+        where this one stopped.
 
         Returns:
             Whether all runs are done.
