@@ -242,10 +242,11 @@ def test_wrong_settings(model, settings, message):
 
 
 def test_samples_that_do_not_fit(model, criterion, x):
-    with pytest.raises(ValueError, match=r"does not take samples of shape \(8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"`x` does not fit the model.*\(8, 8, 1\)"):
         criterion.check(x[..., :1], None)
+    rows = keras.Sequential([keras.Input((192,)), layers.Dense(4)])
     with pytest.raises(ValueError, match=r"Contrastive augments images.*\(3, 192\)"):
-        criterion.check(x.reshape(3, -1), None)
+        Contrastive(rows, images(4)).check(x.reshape(3, -1), None)
     with pytest.raises(ValueError, match=r"`reference_batch` must hold images of the"):
         Contrastive(model, images(4)[:, :4, :4]).check(x, None)
     pictures = keras.Sequential([keras.Input(SHAPE), layers.Conv2D(3, 1)])

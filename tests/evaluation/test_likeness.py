@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from uae_tf.evaluation import critic_mutual_information, structural_similarity
+from uae_tf.evaluation import CriticInformation, structural_similarity
 
 MAPS = 6
 
@@ -43,11 +43,13 @@ def test_structural_similarity_by_its_formula():
 
 
 def test_all_pairs_are_bounded_and_one_permutation_is_not(model, x):
-    pairs = critic_mutual_information(model, x, x, "all", steps=1000)
+    pairs = CriticInformation(model, "all")(x, x)
     assert np.all((pairs > 0.9 * np.log(MAPS)) & (pairs <= np.log(MAPS) + 1e-5))
-    few = critic_mutual_information(model, x, x, "all", steps=20, batch_size=2)
+    few = CriticInformation(model, "all", steps=20, batch_size=2)(x, x)
     assert np.all(few < pairs)
-    assert np.mean(critic_mutual_information(model, x, x, "shuffle")) > np.log(MAPS)
+    # On a permutation it has not seen, a critic can also be as wrong as it likes.
+    one = CriticInformation(model, "shuffle")(x, x)
+    assert np.abs(one).max() > np.log(MAPS)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,8 @@ def test_all_pairs_are_bounded_and_one_permutation_is_not(model, x):
     [
         (lambda m, x: structural_similarity(x, x[:2]), "images.*of one shape"),
         (lambda m, x: structural_similarity(x[:, :2], x[:, :2]), "sides of 4"),
-        (lambda m, x: critic_mutual_information(m, x, x[:2]), "of one shape"),
-        (lambda m, x: critic_mutual_information(m, x, x, steps=5), "steps=5"),
+        (lambda m, x: CriticInformation(m, steps=20)(x, x[:2]), "of one shape"),
+        (lambda m, x: CriticInformation(m, steps=5), "steps=5"),
     ],
 )
 def test_what_does_not_fit(model, x, call, message):

@@ -210,6 +210,22 @@ def test_interruption_stops_and_the_next_call_goes_on(recipes, tmp_path, fakes):
     assert [len(fake.settings) for fake in fakes.values()] == [2, 1]
 
 
+def test_tables_of_earlier_calls_stay_in_the_report(recipes, tmp_path, fakes):
+    text = RECIPE.replace('title = "Reconstruction"', 'title = "Selection"')
+    (recipes / "selection-quick.toml").write_text(text)
+    first = load_recipe("selection", "quick", recipes)
+    second = load_recipe("reconstruction", "quick", recipes)
+    console = Console(quiet=True)
+    out = tmp_path / "out"
+    assert Reproduction([first], out, None, console, [second]).run()
+    assert "Reconstruction</h2>" not in (out / "report.html").read_text()
+    assert Reproduction([second], out, None, console, [first]).run()
+    page = (out / "report.html").read_text()
+    assert page.index("Reconstruction</h2>") < page.index("Selection</h2>")
+    assert "4 of 4 runs are done." in page
+    assert [len(fake.settings) for fake in fakes.values()] == [2, 2]
+
+
 def test_run_without_its_data_is_told_and_the_others_go_on(
     recipes, tmp_path, fakes, monkeypatch
 ):
@@ -218,11 +234,14 @@ def test_run_without_its_data_is_told_and_the_others_go_on(
     assert not found.run()
     assert len(fakes["select"].settings) == 1
     assert "MNIST is not prepared" in (tmp_path / "out" / "report.html").read_text()
+    fakes["reconstruct"].error = ValueError("more samples than features")
+    assert not reproduction(recipes, tmp_path).run()
+    assert "more samples than feat" in (tmp_path / "out" / "report.html").read_text()
     monkeypatch.setattr(datasets, "is_at_hand", lambda name, data_dir: False)
     found = reproduction(recipes, tmp_path)
     assert states(found) == ["data missing", "done"]
     assert not found.run()
-    assert len(fakes["reconstruct"].settings) == 1
+    assert len(fakes["reconstruct"].settings) == 2
 
 
 def test_edited_recipe_is_not_taken_for_the_old_one(recipes, tmp_path, fakes):

@@ -68,13 +68,14 @@ def reproduce_command(
     goes on. Writes a folder for each run, and report.html with all tables, verdicts and
     pictures.
     """
-    names = list(TABLES) if table is TableName.ALL else [table.value]
-    found = [load_recipe(name, scale.value, recipes) for name in names]
     out = out or Path("runs") / f"reproduce-{scale.value}"
+    wanted = TABLES if table is TableName.ALL else (table.value,)
+    found = [load_recipe(name, scale.value, recipes) for name in wanted]
+    folders = [name for name in TABLES if name not in wanted and (out / name).exists()]
+    others = [load_recipe(name, scale.value, recipes) for name in folders]
     console = Console(stderr=True)
-    reproduction = Reproduction(
-        found, out, None if data_dir is None else str(data_dir), console
-    )
+    data = None if data_dir is None else str(data_dir)
+    reproduction = Reproduction(found, out, data, console, others)
     Console(markup=False, highlight=False).print(plan_table(reproduction.plan()))
     if plan:
         return

@@ -3,7 +3,7 @@
 from .classification import error_rate, label_agreement
 from .distributions import KernelDistance, frechet_distance, kernel_distance
 from .features import FeatureExtractor
-from .likeness import critic_mutual_information, structural_similarity
+from .likeness import CriticInformation, structural_similarity
 from .reconstruction import (
     measure_examples,
     perturbation_sizes,
@@ -11,9 +11,9 @@ from .reconstruction import (
 )
 
 __all__ = [
+    "CriticInformation",
     "FeatureExtractor",
     "KernelDistance",
-    "critic_mutual_information",
     "error_rate",
     "frechet_distance",
     "kernel_distance",

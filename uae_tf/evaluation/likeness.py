@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ..mine import MINE, observe
 from ..ops import pad_to, per_sample_seeds
+
+_INNER_STEPS = 20
 
 
 def structural_similarity(
@@ -47,16 +51,7 @@ def structural_similarity(
     return found.numpy()
 
 
-def critic_mutual_information(
-    model: keras.Model,
-    x: np.ndarray,
-    examples: np.ndarray,
-    marginals: str = "all",
-    views: str = "auto",
-    steps: int = 1000,
-    seed: int = 0,
-    batch_size: int = 250,
-) -> np.ndarray:
+class CriticInformation:
     """MINE of examples by a fresh critic each, all trained for the same steps.
 
     An attack reports the value of a critic that was trained along with it, and grows
@@ -64,53 +59,93 @@ def critic_mutual_information(
 
     Args:
         model: whose first convolution gives the views.
-        x: ``(N, *shape)``.
-        examples: ``(N, *shape)``.
         marginals: "all", "shifts" or "shuffle"; see :class:`uae_tf.MINE`. The value is
             at most ln K with the first two; with "shuffle", the published single
-            permutation, it has no bound and grows as long as the critic is trained.
+            permutation, it has no bound on either side: the critic overfits the pairs
+            it has seen, and is judged on a permutation that may hold others.
         views: see :class:`uae_tf.MINE`.
         steps: ascent steps of each critic, rounded up to a multiple of 20.
         seed: of compressive measurements and permutations.
-        batch_size: samples per compiled call.
-
-    Returns:
-        ``(N,)`` nats.
+        batch_size: samples per compiled call; compiled once for each size that comes.
 
     Raises:
-        ValueError: shapes that differ, no sample, or fewer than 20 steps.
+        ValueError: fewer than 20 steps.
+
+    Example:
+        >>> model = keras.Sequential([
+        ...     keras.Input((6, 6, 1)), keras.layers.Conv2D(4, 3)])
+        >>> x = np.random.default_rng(0).random((2, 6, 6, 1), np.float32)
+        >>> bool(np.all(CriticInformation(model, steps=100)(x, x) <= np.log(4) + 1e-5))
+        True
     """
-    if x.shape != examples.shape or len(x) == 0 or steps < 20:
-        raise ValueError(
-            "`x` and `examples` must be samples of one shape, and `steps` at least 20. "
-            f"Received: x of shape {x.shape}, examples of shape {examples.shape}, "
-            f"steps={steps}"
-        )
-    inner = 20
-    similarity = MINE(
-        views, marginals, inner_steps=inner, warmup_steps=steps - inner, seed=seed
-    ).for_model(model)
-    layer = similarity.observed_layer(model)
 
-    @tf.function(autograph=False)
-    def value(clean: tf.Tensor, moved: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-        features = []
-        for samples in (clean, moved):
-            with observe(layer) as recorded:
-                outputs = model(samples, training=False)
-            observed = recorded[0] if recorded else None
-            features.append(similarity.features(clean, samples, outputs, observed))
-        state = similarity.prepare(clean, features[0], per_sample_seeds(seed, ids))
-        return similarity.update(state, features[1], tf.constant(0))[1]
-
-    size = min(batch_size, len(x))
-    found = []
-    for start in range(0, len(x), size):
-        rows = slice(start, start + size)
-        clean, moved = (
-            tf.constant(pad_to(np.asarray(a[rows], np.float32), size))
-            for a in (x, examples)
+    def __init__(
+        self,
+        model: keras.Model,
+        marginals: str = "all",
+        views: str = "auto",
+        steps: int = 1000,
+        seed: int = 0,
+        batch_size: int = 250,
+    ) -> None:
+        if steps < _INNER_STEPS:
+            raise ValueError(
+                f"`steps` must be at least {_INNER_STEPS}. Received: steps={steps}"
+            )
+        self.model = model
+        self.seed = seed
+        self.batch_size = batch_size
+        self.similarity = MINE(
+            views,
+            marginals,
+            inner_steps=_INNER_STEPS,
+            warmup_steps=steps - _INNER_STEPS,
+            seed=seed,
+        ).for_model(model)
+        self._compiled = tf.function(
+            functools.partial(self._judge_batch), autograph=False
         )
-        ids = tf.range(start, start + size, dtype=tf.int64)
-        found.append(value(clean, moved, ids).numpy())
-    return np.concatenate(found)[: len(x)]
+
+    def __call__(self, x: np.ndarray, examples: np.ndarray) -> np.ndarray:
+        """Judges examples.
+
+        Args:
+            x: ``(N, *shape)``.
+            examples: the same shape.
+
+        Returns:
+            ``(N,)`` nats.
+
+        Raises:
+            ValueError: shapes that differ, or no sample.
+        """
+        if x.shape != examples.shape or len(x) == 0:
+            raise ValueError(
+                "`x` and `examples` must be samples of one shape, one or more. "
+                f"Received: x of shape {x.shape}, examples of shape {examples.shape}"
+            )
+        size = min(self.batch_size, len(x))
+        found = []
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            clean, moved = (
+                tf.constant(pad_to(np.asarray(a[rows], np.float32), size))
+                for a in (x, examples)
+            )
+            ids = tf.range(start, start + size, dtype=tf.int64)
+            found.append(self._compiled(clean, moved, ids).numpy())
+        return np.concatenate(found)[: len(x)]
+
+    def _judge_batch(
+        self, clean: tf.Tensor, moved: tf.Tensor, ids: tf.Tensor
+    ) -> tf.Tensor:
+        similarity = self.similarity
+        first, second = (self._features(clean, x) for x in (clean, moved))
+        state = similarity.prepare(clean, first, per_sample_seeds(self.seed, ids))
+        return similarity.update(state, second, tf.constant(0))[1]
+
+    def _features(self, clean: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
+        with observe(self.similarity.observed_layer(self.model)) as recorded:
+            outputs = self.model(samples, training=False)
+        observed = recorded[0] if recorded else None
+        return self.similarity.features(clean, samples, outputs, observed)

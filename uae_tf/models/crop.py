@@ -11,16 +11,16 @@ CUBIC = -0.5
 
 
 def crop_and_resize(
-    images: Any, top: Any, left: Any, height: Any, width: Any, is_mirrored: Any
+    planes: Any, top: Any, left: Any, height: Any, width: Any, is_mirrored: Any
 ) -> Any:
     """Resize a crop of each image to the size of the whole, bicubic.
 
     Interpolation along an axis is linear in the pixels: a matrix per image and axis.
-    The result is `rows @ image @ columns'`, differentiable in the images, fast on every
+    The result is `rows @ plane @ columns'`, differentiable in the pixels, fast on every
     backend, and mirrored by reversing the columns' coordinates.
 
     Args:
-        images: (batch, h, w, channels) float32.
+        planes: (channels, batch, h, w) float32.
         top: (batch,) upper end of the crop, fraction of the image. Rounded, as the
             others are, to whole pixels: what is outside a crop never shines in.
         left: (batch,) left end.
@@ -29,22 +29,17 @@ def crop_and_resize(
         is_mirrored: (batch,) bool, whether left and right are exchanged.
 
     Returns:
-        Shape of `images`; may leave their range by a few percent at sharp edges.
+        Shape of `planes`; may leave their range by a few percent at sharp edges.
 
     Cost:
         `2 h w (h + w) channels` operations per image.
     """
-    size, channels = images.shape[1:3], images.shape[3]
-    rows = _interpolation(top, height, size[0])
-    columns = _interpolation(left, width, size[1])
+    rows = _interpolation(top, height, planes.shape[2])
+    columns = _interpolation(left, width, planes.shape[3])
     mirror = ops.reshape(is_mirrored, (-1, 1, 1))
     columns = ops.where(mirror, ops.flip(columns, axis=1), columns)
-    images = ops.matmul(rows, ops.reshape(images, (-1, size[0], size[1] * channels)))
-    images = ops.reshape(images, (-1, size[0], size[1], channels))
-    images = ops.transpose(images, (0, 2, 1, 3))
-    images = ops.matmul(columns, ops.reshape(images, (-1, size[1], size[0] * channels)))
-    images = ops.reshape(images, (-1, size[1], size[0], channels))
-    return ops.transpose(images, (0, 2, 1, 3))
+    narrow = ops.matmul(rows[None], planes)
+    return ops.matmul(narrow, ops.transpose(columns, (0, 2, 1))[None])
 
 
 def _interpolation(start: Any, extent: Any, size: int) -> Any:

@@ -165,16 +165,20 @@ class SimCLRAugment(keras.layers.Layer):
         images = ops.cast(images, "float32")
         self._check_channels(images)
         box = [parameters[name] for name in ("top", "left", "height", "width")]
-        views = crop_and_resize(images, *box, parameters["is_mirrored"])
+        size = images.shape[1:3]
+        planes = ops.transpose(images, (3, 0, 1, 2))
+        planes = crop_and_resize(planes, *box, parameters["is_mirrored"])
+        planes = ops.reshape(planes, (images.shape[3], -1, size[0] * size[1]))
         # The bicubic kernel overshoots at edges.
-        views = ops.clip(views, 0.0, 1.0)
+        planes = ops.clip(planes, 0.0, 1.0)
         if self.strength > 0 and self.jitter_probability > 0:
-            changed = jitter(views, parameters)
-            views = ops.where(_expanded(parameters["is_jittered"]), changed, views)
+            changed = jitter(planes, parameters)
+            planes = ops.where(parameters["is_jittered"][:, None], changed, planes)
         if self.grey_probability > 0:
-            grey = to_grey(views)
-            views = ops.where(_expanded(parameters["is_grey"]), grey, views)
-        return views
+            grey = to_grey(planes)
+            planes = ops.where(parameters["is_grey"][:, None], grey, planes)
+        planes = ops.reshape(planes, (images.shape[3], -1, *size))
+        return ops.transpose(planes, (1, 2, 3, 0))
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
@@ -243,10 +247,6 @@ class SimCLRAugment(keras.layers.Layer):
                 f"shape {tuple(images.shape)}. For other channels set strength=0 and "
                 "grey_probability=0: crops and mirror images alone."
             )
-
-
-def _expanded(flags: Any) -> Any:
-    return ops.reshape(flags, (-1, 1, 1, 1))
 
 
 def _check_strength(strength: float) -> float:

@@ -191,7 +191,7 @@ COLUMNS = (
         "mi_permutation",
         "MI, one permutation",
         "nats",
-        "The same with the published marginals, which have no bound.",
+        "The same with the published marginals, which have no bound on either side.",
     ),
     Column(
         "frechet", "FD", meaning="Frechet distance to training images; lower is nearer."

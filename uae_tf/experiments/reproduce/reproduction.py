@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..experiment import REPORT, RESULTS, check_folder
 from ..report.summary_page import Part, Section, write_summary
 from ..storage import environment, is_compatible, read_json, write_json
 from .kinds import KINDS, make_settings
-from .recipe import Recipe, Run
+from .recipe import TABLES, Recipe, Run
 
 #: What a run was started with, beside its results.
 RUN = "run.json"
@@ -46,6 +46,8 @@ class Reproduction:
         out: folder: a folder TABLE/RUN for each, results.json and report.html.
         data_dir: folder with prepared data, or None for the usual places.
         console: where progress is drawn.
+        others: recipes that are not run, but told in the report where a call before
+            this one has begun with them.
 
     Raises:
         ValueError: a folder that cannot be written to, or that holds a run with other
@@ -58,9 +60,11 @@ class Reproduction:
         out: Path,
         data_dir: str | None = None,
         console: Console | None = None,
+        others: Sequence[Recipe] = (),
     ) -> None:
         check_folder(out)
         self.recipes = recipes
+        self.others = others
         self.out = out
         self.data_dir = data_dir
         self.console = console or Console()
@@ -69,16 +73,14 @@ class Reproduction:
 
     def plan(self) -> list[Step]:
         """What there is to do, as things are now."""
-        return [
-            Step(recipe, run, folder, self._state(run, folder))
-            for recipe, run, folder in self._runs()
-        ]
+        return self._steps(self.recipes)
 
     def run(self) -> bool:
         """Makes the runs that are not done, and writes report and results after each.
 
-        A run that cannot be made, for lack of data, is told in the report; the others
-        go on. After Ctrl-C the next call goes on where this one stopped.
+        A run that cannot be made, for lack of data or for what the experiment refuses,
+        is told in the report; the others go on. After Ctrl-C the next call goes on
+        where this one stopped.
 
         Returns:
             Whether all runs are done.
@@ -94,7 +96,9 @@ class Reproduction:
 
     def write(self) -> None:
         """Writes results.json and report.html of what there is."""
-        steps = self.plan()
+        begun = [other for other in self.others if (self.out / other.table).exists()]
+        recipes = sorted([*self.recipes, *begun], key=lambda r: TABLES.index(r.table))
+        steps = self._steps(recipes)
         write_json(
             self.out / RESULTS,
             {
@@ -104,18 +108,21 @@ class Reproduction:
                 "runs": [self._told(step) for step in steps],
             },
         )
-        scales = ", ".join(dict.fromkeys(recipe.scale for recipe in self.recipes))
+        scales = ", ".join(dict.fromkeys(recipe.scale for recipe in recipes))
         write_summary(
             f"The papers' tables, {scales}",
-            [self._section(recipe, steps) for recipe in self.recipes],
+            [self._section(recipe, steps) for recipe in recipes],
             self._notes(steps),
             self.out / REPORT,
         )
 
-    def _runs(self) -> Iterator[tuple[Recipe, Run, Path]]:
-        for recipe in self.recipes:
+    def _steps(self, recipes: Sequence[Recipe]) -> list[Step]:
+        steps = []
+        for recipe in recipes:
             for run in recipe.runs:
-                yield recipe, run, self.out / recipe.table / run.name
+                folder = self.out / recipe.table / run.name
+                steps.append(Step(recipe, run, folder, self._state(run, folder)))
+        return steps
 
     def _state(self, run: Run, folder: Path) -> str:
         if (folder / RUN).exists():
@@ -138,8 +145,10 @@ class Reproduction:
         write_json(folder / RUN, _described(run))
         try:
             results = KINDS[run.experiment][1](settings, folder, True, self.console)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ValueError) as error:
+            # Of one run; the night is long enough for the others.
             self.errors[folder] = str(error)
+            self.console.print(f"Not made: {error}", markup=False, highlight=False)
             return True
         return results["complete"]
 

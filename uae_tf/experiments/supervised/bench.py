@@ -15,11 +15,7 @@ from ... import datasets
 from ...attacks import Attack, AttackResult
 from ...criteria import Criterion
 from ...datasets import Dataset
-from ...evaluation import (
-    critic_mutual_information,
-    error_rate,
-    structural_similarity,
-)
+from ...evaluation import CriticInformation, error_rate, structural_similarity
 from ...files import atomic_file
 from ...mine.layers import first_convolution
 from ...models import build_classifier, check_logits, classifier_recipe
@@ -46,8 +42,8 @@ class Bench:
         self.settings = settings
         self.cache = cache
         self.data: Dataset = datasets.load(settings.dataset, settings.data_dir)
-        self.trained: dict[str, str] = {}
         self._models: dict[str, keras.Model] = {}
+        self._judges: dict[tuple[int, str], CriticInformation] = {}
 
     def classifier(self) -> keras.Model:
         """The attacked classifier."""
@@ -81,6 +77,46 @@ class Bench:
     def error(self, model: keras.Model) -> float:
         """The error rate on all test images."""
         return error_rate(model, self.data.x_test, self.data.y_test)
+
+    def measure(
+        self,
+        criterion: Criterion,
+        x: np.ndarray,
+        y: np.ndarray,
+        result: AttackResult,
+        with_critics: bool = True,
+    ) -> dict[str, np.ndarray]:
+        """What the examples of an attack are, measured alike for all attacks.
+
+        Args:
+            criterion: a margin, with the model.
+            x: ``(N, *shape)``, attacked samples.
+            y: ``(N,)``, their labels.
+            result: of the attack.
+            with_critics: whether fresh critics are trained on the examples.
+
+        Returns:
+            ``(N,)`` each. ``success``: by a forward pass outside of the attack.
+            ``similarity``: as the attack reports it. ``mi_all`` and
+            ``mi_permutation``: by fresh critics, for models with a convolution.
+        """
+        examples, model = result.examples, criterion.model
+        found = {
+            "success": criterion.evaluate(x, examples, y)[0] <= 0.0,
+            "similarity": result.similarity,
+            "l2": result.l2,
+            "linf": result.linf,
+            "ssim": structural_similarity(x, examples),
+        }
+        if with_critics and first_convolution(model) is not None:
+            for name, marginals in (("mi_all", "all"), ("mi_permutation", "shuffle")):
+                key = (id(model), marginals)
+                if key not in self._judges:
+                    self._judges[key] = CriticInformation(
+                        model, marginals, steps=CRITIC_STEPS
+                    )
+                found[name] = self._judges[key](x, examples)
+        return found
 
     def _model(
         self, name: str, path: str | None, train: Callable[[], keras.Model]
@@ -158,43 +194,6 @@ def run_attack(
         started = time.perf_counter()
         result = attack(x, y, batch_size=size, progress=progress, trace=True)
         return result, time.perf_counter() - started
-
-
-def measure(
-    criterion: Criterion,
-    x: np.ndarray,
-    y: np.ndarray,
-    result: AttackResult,
-    with_critics: bool = True,
-) -> dict[str, np.ndarray]:
-    """What the examples of an attack are, measured alike for all attacks.
-
-    Args:
-        criterion: a margin, with the model.
-        x: ``(N, *shape)``, attacked samples.
-        y: ``(N,)``, their labels.
-        result: of the attack.
-        with_critics: whether fresh critics are trained on the examples.
-
-    Returns:
-        ``(N,)`` each. ``success``: by a forward pass outside of the attack.
-        ``similarity``: as the attack reports it. ``mi_all`` and ``mi_permutation``: by
-        fresh critics, for models with a convolution.
-    """
-    examples = result.examples
-    found = {
-        "success": criterion.evaluate(x, examples, y)[0] <= 0.0,
-        "similarity": result.similarity,
-        "l2": result.l2,
-        "linf": result.linf,
-        "ssim": structural_similarity(x, examples),
-    }
-    if with_critics and first_convolution(criterion.model) is not None:
-        for name, marginals in (("mi_all", "all"), ("mi_permutation", "shuffle")):
-            found[name] = critic_mutual_information(
-                criterion.model, x, examples, marginals, steps=CRITIC_STEPS
-            )
-    return found
 
 
 def _without_optimizer(model: keras.Model) -> keras.Model:

@@ -13,7 +13,7 @@ from ...attacks import Attack, MinMaxAttack, PGDAttack
 from ...criteria import UntargetedMargin
 from ...mine import MINE
 from ..report.supervised import lines_by, sweep_grid
-from .bench import Progress, measure, run_attack
+from .bench import Progress, run_attack
 from .table import Arrays, Job, Outcome, Table, attack_row, grouped
 
 METHODS = ("minmax", "pgd")
@@ -50,7 +50,7 @@ class EpsilonSweep(Table):
                 seed=settings.seed,
             )
         result, seconds = run_attack(attack, x, y, settings.chunk, progress)
-        arrays = measure(criterion, x, y, result)
+        arrays = self.bench.measure(criterion, x, y, result)
         arrays |= {"shown_x": x[:_SHOWN], "shown_examples": result.examples[:_SHOWN]}
         return Outcome({"images": len(x), "seconds": seconds}, arrays)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...criteria import UntargetedMargin
 from ...evaluation import FeatureExtractor
 from ...mine import MINE
 from ..report.supervised import distance_bars, examples_grid
-from .bench import Bench, Progress, measure, run_attack
+from .bench import Bench, Progress, run_attack
 from .settings import SupervisedSettings
 from .table import Arrays, Job, Outcome, Table, attack_row, grouped, over_images
 
@@ -47,7 +48,9 @@ class Quality(Table):
         """The feature space, by the name that goes into every result."""
         name = f"{self.settings.dataset}_features"
         if self.settings.extractor is not None:
-            name = self.settings.extractor.strip("/").replace("/", "_")
+            path = Path(self.settings.extractor)
+            # Of models/NAME/VERSION the name.
+            name = path.parent.name if path.name.isdigit() else path.stem
         return FeatureExtractor(self.bench.extractor(), name)
 
     def jobs(self) -> dict[str, Job]:
@@ -79,7 +82,7 @@ class Quality(Table):
         x, y = self.bench.images(model)
         result, seconds = run_attack(attack, x, y, settings.chunk, progress)
         # Judges of mutual information only once: they cost as much as the attack.
-        arrays = measure(criterion, x, y, result, with_critics=run == 0)
+        arrays = self.bench.measure(criterion, x, y, result, with_critics=run == 0)
         if run == 0:
             arrays |= {
                 "shown_x": x[:_SHOWN],
@@ -135,12 +138,16 @@ class Quality(Table):
         sentences = []
         for key, word in (("frechet", "Frechet"), ("kernel", "kernel")):
             means = {name: row[key]["mean"] for name, row in found.items()}
-            first = min(VIEWS, key=lambda name: means[name])
-            others = ", ".join(f"{name} {means[name]:.3g}" for name in VIEWS)
+            first, second = sorted(VIEWS, key=lambda name: means[name])
+            spread = max(found[name][key].get("std") or 0.0 for name in VIEWS)
+            # Of runs on the same images: other images would differ by more.
+            differ = means[second] - means[first] > 2.0 * spread > 0.0
+            told = f"{first} views are nearer to the training data than {second}"
             sentences.append(
-                f"By the {word} distance {first} views are nearer to the training data "
-                f"({others}; clean test images {means[FLOOR]:.3g}, noise "
-                f"{means[CEILING]:.3g})."
+                f"By the {word} distance "
+                f"{told if differ else 'the two kinds of views do not differ'}: "
+                + ", ".join(f"{name} {means[name]:.3g}" for name in VIEWS)
+                + f"; clean test images {means[FLOOR]:.3g}, noise {means[CEILING]:.3g}."
             )
         return sentences
 
@@ -168,8 +175,8 @@ class Quality(Table):
     def meanings(self) -> dict[str, str]:
         settings = self.settings
         return {
-            FLOOR: "The same test images as they are: no attack can be expected to "
-            "come nearer to the training images.",
+            FLOOR: "The same test images as they are. A floor where there are enough "
+            "of them: few images that are classified correctly are a biased sample.",
             "random sampling": f"MINE between K = {settings.projections} Gaussian "
             "measurements of x and of x + δ.",
             "convolution": "MINE between the maps of the first convolution.",

@@ -13,7 +13,7 @@ from ...attacks import Attack, MinMaxAttack, PGDAttack
 from ...criteria import Criterion, UntargetedMargin
 from ...mine import MINE
 from ..report.supervised import examples_grid
-from .bench import Progress, measure, run_attack
+from .bench import Progress, run_attack
 from .robust_training import EPSILON, EVALUATION_STEP_SIZE, EVALUATION_STEPS
 from .table import Arrays, Job, Outcome, Table, attack_row, grouped
 
@@ -75,7 +75,7 @@ class Robust(Table):
         x, y = self.bench.images(model)
         attack = self._made(name, criterion)
         result, seconds = run_attack(attack, x, y, self.settings.chunk, progress)
-        arrays = measure(criterion, x, y, result)
+        arrays = self.bench.measure(criterion, x, y, result)
         arrays |= {"shown_x": x[:_SHOWN], "shown_examples": result.examples[:_SHOWN]}
         error = self.bench.error(model)
         numbers = {"images": len(x), "seconds": seconds, "error_rate": error}

@@ -15,7 +15,7 @@ from .settings import SupervisedSettings
 #: job/name -> array, of all jobs that are done.
 Arrays = Mapping[str, np.ndarray]
 
-#: What `measure` gives, as columns, with the statistic over images.
+#: What `Bench.measure` gives, as columns, with the statistic over images.
 MEASURED = (
     "similarity",
     "mi_all",
