@@ -77,8 +77,9 @@ class ContrastRun(SeedRun):
             callbacks=self._callbacks(label, watcher),
             progress=self.progress.update,
         )
-        if watcher is not None:
-            losses = [float(loss) for loss in found.history["loss"]]
+        losses = [float(loss) for loss in found.history["loss"]]
+        # A training that went on after a kill knows only the epochs since.
+        if watcher is not None and len(losses) == self.bench.epochs:
             self._curves[label] = {"loss_curve": losses, "knn_curve": watcher.curve}
         if kind == "clae":
             # Without what its adversarial branch has of its own.

@@ -89,7 +89,7 @@ def learning_curves(
         seeds = [np.asarray(s, dtype=float) for s in losses[arm] if len(s)]
         for values in seeds:
             epochs = np.arange(1, len(values) + 1)
-            left.plot(epochs, values, color=look["color"], linewidth=0.5, alpha=0.25)
+            left.plot(epochs, values, color=look["color"], linewidth=0.7, alpha=0.4)
         length = min(len(values) for values in seeds)
         means = five_epoch_means(np.mean([v[:length] for v in seeds], axis=0))
         centres = five_epoch_means(np.arange(1, length + 1))
@@ -274,4 +274,4 @@ def _frame(axes: Axes, is_same: bool) -> None:
         spine.set_color(CONTROL_COLOUR if is_same else ADVERSARIAL_COLOUR)
         spine.set_linewidth(2.0)
     if not is_same:
-        axes.images[0].set_alpha(0.45)
+        axes.images[0].set_alpha(0.55)
