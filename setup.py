@@ -59,7 +59,11 @@ setup(
             "pyright>=1.1",
             "pytest-cov>=6",
         ],
-        "benchmarks": ["foolbox>=3.3", "psutil>=6"],
+        "benchmarks": [
+            "adversarial-robustness-toolbox>=1.18",
+            "foolbox>=3.3",
+            "psutil>=6",
+        ],
     },
     entry_points={"console_scripts": ["uae-tf = uae_tf.cli:main"]},
 )
