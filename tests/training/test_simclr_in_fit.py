@@ -32,7 +32,7 @@ def test_the_callback_regenerates_examples_while_simclr_is_fit(target, is_tf_dat
             return images
 
     model = small_simclr(augment=Recording())
-    data = AugmentedDataset(IMAGES, batch_size=8, target=target)
+    data = AugmentedDataset(IMAGES, batch_size=16, target=target)
     callback = UAECallback(data, GaussianNoise(0.05), phase_epochs=1, verbose=0)
     served = data.as_tf_data() if is_tf_data else data
     history = model.fit(
@@ -41,8 +41,8 @@ def test_the_callback_regenerates_examples_while_simclr_is_fit(target, is_tf_dat
     assert [record.epoch for record in callback.history] == [1, 2]
     assert callback.history[-1].success_rate == 1.0
     assert np.isfinite(history["loss"]).all()
-    # Two views a step, 4 steps of 8 images an epoch.
-    first, second = (np.concatenate(seen[16 + half :: 2]) for half in (0, 1))
+    # Two views a step, 2 steps of 16 images an epoch: what the last epoch showed.
+    first, second = (np.concatenate(seen[8 + half :: 2]) for half in (0, 1))
     clean, noisy = (
         {image.tobytes() for image in images} for images in (data.x, data.examples[0])
     )
@@ -84,15 +84,15 @@ def test_a_run_resumed_by_backup_and_restore_ends_as_a_straight_one(tmp_path):
             keras.callbacks.BackupAndRestore(tmp_path / "backup"),
             keras.callbacks.LambdaCallback(on_epoch_end=stop),
         ]
-        data = AugmentedDataset(IMAGES, batch_size=16, shuffle=False)
-        model.fit(data, epochs=4, callbacks=callbacks, verbose=0)
+        data = AugmentedDataset(IMAGES, batch_size=32, shuffle=False)
+        model.fit(data, epochs=3, callbacks=callbacks, verbose=0)
         return model
 
     straight = trained()
     with pytest.raises(Stopped):
-        trained(stop_at=2)
+        trained(stop_at=1)
     resumed = trained()
-    assert int(resumed.optimizer.iterations) == 8
+    assert int(resumed.optimizer.iterations) == 3
     for expected, got in zip(
         straight.get_weights(), resumed.get_weights(), strict=True
     ):
