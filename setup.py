@@ -73,7 +73,11 @@ setup(
         ],
         # Ruff formats the signatures of the reference.
         "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27", "ruff>=0.9"],
-        "benchmarks": ["foolbox>=3.3", "psutil>=6"],
+        "benchmarks": [
+            "adversarial-robustness-toolbox>=1.18",
+            "foolbox>=3.3",
+            "psutil>=6",
+        ],
     },
     entry_points={"console_scripts": ["uae-tf = uae_tf.cli:main"]},
 )

@@ -208,6 +208,8 @@ def distance_bars(
         lowest = min(min(v) for v in sets.values())
         axes.set_xscale("log" if lowest > 0 else "symlog")
         axes.margins(x=0.12)
+        # Labels between powers of ten run into each other.
+        axes.tick_params(axis="x", which="minor", labelbottom=False)
         axes.set_xlabel(name, fontsize=LABEL)
         tidy(axes, "x")
         axes.tick_params(axis="y", labelsize=LABEL, length=0)
