@@ -30,8 +30,37 @@ EXTRA_ARMS = ("conventional", "conventional_mine_uae")
 CONVENTIONAL = ("flip", "rotation", "noise")
 
 
+class CheckedSettings:
+    """What the settings of all experiments have in common: plain values, and checks."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for results.json."""
+        return dataclasses.asdict(self)
+
+    def _count(self, name: str, minimum: int = 1) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, int) or value < minimum:
+            raise ValueError(
+                f"`{name}` must be a whole number, at least {minimum}. "
+                f"Received: {value!r}"
+            )
+
+    def _choose_some(self, name: str, allowed: tuple[str, ...]) -> None:
+        values = getattr(self, name)
+        if not values:
+            raise ValueError(f"`{name}` is empty. Expected some of: {allowed}")
+        for value in values:
+            _check(value in allowed, name, value, allowed)
+        if len(set(values)) < len(values):
+            raise ValueError(f"`{name}` names one twice. Received: {values}")
+
+    def _choose(self, name: str, allowed: tuple[Any, ...]) -> None:
+        value = getattr(self, name)
+        _check(value in allowed, name, value, allowed)
+
+
 @dataclasses.dataclass(frozen=True)
-class ExperimentSettings:
+class ExperimentSettings(CheckedSettings):
     """What the result of every experiment depends on.
 
     Args:
@@ -95,31 +124,6 @@ class ExperimentSettings:
     def num_copies(self) -> int:
         """Augmented copies per sample when all rounds are done."""
         return self.copies * self.rounds
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for results.json."""
-        return dataclasses.asdict(self)
-
-    def _count(self, name: str, minimum: int = 1) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, int) or value < minimum:
-            raise ValueError(
-                f"`{name}` must be a whole number, at least {minimum}. "
-                f"Received: {value!r}"
-            )
-
-    def _choose_some(self, name: str, allowed: tuple[str, ...]) -> None:
-        values = getattr(self, name)
-        if not values:
-            raise ValueError(f"`{name}` is empty. Expected some of: {allowed}")
-        for value in values:
-            _check(value in allowed, name, value, allowed)
-        if len(set(values)) < len(values):
-            raise ValueError(f"`{name}` names one twice. Received: {values}")
-
-    def _choose(self, name: str, allowed: tuple[Any, ...]) -> None:
-        value = getattr(self, name)
-        _check(value in allowed, name, value, allowed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from ...models.classifier_recipes import DATASETS
+from ..settings import CheckedSettings
 
 TABLES = ("minmax-vs-penalty", "epsilon-sweep", "quality", "robust")
 MARGINALS = ("all", "shuffle")
@@ -21,7 +21,7 @@ _DEFAULTS: Mapping[str, tuple[str, int, int]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class SupervisedSettings:
+class SupervisedSettings(CheckedSettings):
     """Everything that a table of the supervised experiments depends on.
 
     Args:
@@ -101,23 +101,4 @@ class SupervisedSettings:
             raise ValueError(
                 "`epsilon` and `epsilons` must be positive, and some. "
                 f"Received: epsilon={self.epsilon}, epsilons={self.epsilons}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for results.json."""
-        return dataclasses.asdict(self)
-
-    def _count(self, name: str, minimum: int = 1) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, int) or value < minimum:
-            raise ValueError(
-                f"`{name}` must be a whole number, at least {minimum}. "
-                f"Received: {value!r}"
-            )
-
-    def _choose(self, name: str, allowed: tuple[str, ...]) -> None:
-        value = getattr(self, name)
-        if value not in allowed:
-            raise ValueError(
-                f"`{name}` must be one of: {', '.join(allowed)}. Received: {value!r}"
             )
