@@ -16,8 +16,6 @@ TEST = [
     "pandas>=2.2",
     # Keras's own TensorBoard callback, which ours must get on with, needs it.
     "tensorboard>=2.18",
-    # Contrastive learning runs on any Keras backend; a test runs it on this one.
-    "jax>=0.4.30",
     # Reads the notebooks' two forms, which a test holds together.
     "jupytext>=1.16",
     *SERVING,
