@@ -63,7 +63,7 @@ def test_classifiers_are_listed_and_told():
         assert card["signatures"]["encode"]
 
 
-NAMES = {"mnist_classifier", "cifar10_classifier", "cifar10_features"}
+NAMES = {"mnist_classifier", "mnist_robust", "cifar10_classifier", "cifar10_features"}
 
 
 @pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.parent.name)
