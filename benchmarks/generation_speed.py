@@ -166,6 +166,8 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--samples", type=int, default=1_000_000)
     options = parser.parse_args()
+    if options.what != "memory" and options.model is None:
+        parser.error(f"{options.what} needs --model, an autoencoder saved by Keras")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.what == "overhead":
