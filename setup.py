@@ -16,6 +16,8 @@ TEST = [
     "pandas>=2.2",
     # Keras's own TensorBoard callback, which ours must get on with, needs it.
     "tensorboard>=2.18",
+    # Contrastive learning must train where there is no TensorFlow.
+    "jax>=0.4.35",
     # Reads the notebooks' two forms, which a test holds together.
     "jupytext>=1.16",
     *SERVING,

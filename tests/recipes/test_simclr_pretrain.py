@@ -111,7 +111,6 @@ def test_neighbours_vote_by_their_cosine(recipe):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_stops_in_time_resumes_and_leaves_an_encoder_for_tensorflow(packed, tmp_path):
-    pytest.importorskip("jax", reason="the recipe's Keras backend")
     # No time at all: one epoch, as the least that is of use.
     rows = train(packed, tmp_path / "first", "--until-seconds", "1")
     assert [row["epoch"] for row in rows] == [1, 1]
