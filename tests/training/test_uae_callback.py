@@ -143,6 +143,7 @@ def test_labels_and_weights_pass_through():
         ({"phase_epochs": 3}, [3, 6]),
         ({"phase_epochs": 3, "warmup_epochs": 1}, [1, 4, 7]),
         ({"phase_epochs": 3, "warmup_epochs": 5}, [5, 8]),
+        ({"phase_epochs": 4, "warmup_epochs": 0}, [0, 4, 8]),
         ({"phase_epochs": 9}, []),
     ],
 )

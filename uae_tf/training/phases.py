@@ -49,15 +49,15 @@ class PhaseSchedule:
 
     Args:
         phase_epochs: length of a phase without `monitor`.
-        warmup_epochs: epochs before the first examples; 0 for a first phase as long as
-            the others.
+        warmup_epochs: epochs before the first examples; None for a first phase as long
+            as the others.
         monitor: name of a metric whose plateau ends a phase, or None.
         patience: epochs without a new best value that make a plateau.
         maximize: whether larger values of the metric are better.
     """
 
     phase_epochs: int
-    warmup_epochs: int
+    warmup_epochs: int | None
     monitor: str | None
     patience: int
     maximize: bool
@@ -72,7 +72,7 @@ class PhaseSchedule:
             last: epochs trained when examples were last made; None for never.
             monitored: epochs trained -> the metric's value after them.
         """
-        if last is None and self.warmup_epochs:
+        if last is None and self.warmup_epochs is not None:
             return trained >= self.warmup_epochs
         start = last or 0
         if self.monitor is None:

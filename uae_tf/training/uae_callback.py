@@ -30,8 +30,8 @@ class UAECallback(keras.callbacks.Callback):
             the time count, with `training=False`. An attack on another model is
             allowed, with a warning: its examples only transfer.
         phase_epochs: epochs per phase, default 10. Unused with `monitor`.
-        warmup_epochs: epochs before the first examples, default 0: the first phase is
-            then as long as the others.
+        warmup_epochs: epochs before the first examples; 0 attacks before the first
+            epoch. Default None: the first phase is as long as the others.
         monitor: name of a metric, such as `"val_loss"`, whose plateau ends a phase.
         patience: epochs without improvement of `monitor` that make a plateau.
         fraction: part of the samples attacked per phase, in (0, 1].
@@ -90,7 +90,7 @@ class UAECallback(keras.callbacks.Callback):
         data: AugmentedDataset,
         attack: Attack,
         phase_epochs: int = 10,
-        warmup_epochs: int = 0,
+        warmup_epochs: int | None = None,
         monitor: str | None = None,
         patience: int = 5,
         fraction: float = 1.0,
@@ -119,7 +119,11 @@ class UAECallback(keras.callbacks.Callback):
         self.batch_size = check_count("batch_size", batch_size)
         self.schedule = PhaseSchedule(
             phase_epochs=check_count("phase_epochs", phase_epochs),
-            warmup_epochs=check_count("warmup_epochs", warmup_epochs, minimum=0),
+            warmup_epochs=(
+                None
+                if warmup_epochs is None
+                else check_count("warmup_epochs", warmup_epochs, minimum=0)
+            ),
             monitor=monitor,
             patience=check_count("patience", patience),
             maximize=_is_maximized(monitor, monitor_mode),

@@ -58,7 +58,7 @@ class SupervisedSettings(CheckedSettings):
     classifier: str | None = None
     recipe: str = "modern"
     robust_classifier: str | None = None
-    robust_epochs: int = 30
+    robust_epochs: int = 10
     robust_samples: int | None = None
     extractor: str | None = None
     samples: int | None = None
