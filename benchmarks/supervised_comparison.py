@@ -6,8 +6,9 @@
 Prints two tables. The first: what each attack reaches on the same correctly classified
 MNIST test images, measured outside of the attacks and alike for all. The second:
 sample-steps per second, a sample-step being one iteration for one image, as ratios
-within this run: MinMax against foolbox's Carlini-Wagner, and against a loop that
-attacks one image after the other with the very same attack.
+within this run: MinMax against foolbox's Carlini-Wagner, against PGD (the gradients of
+the classifier alone), and against a loop that attacks one image after the other with
+the very same attack.
 """
 
 import argparse
@@ -193,17 +194,25 @@ def speeds(model, x, y, steps):
         cw(wrapped, tf.constant(x), tf.constant(y), epsilons=None)
 
     kept = minmax()
+    # No similarity at all: what no attack with one can be faster than.
+    gradients = uae_tf.PGDAttack(margin, steps=steps)
     rates = {}
     for size in (16, 64, 256):
         if size <= len(x):
             rates[f"MinMax, batch {size}"] = rate(
                 batched(minmax()), x[:size], y[:size], steps
             )
+            rates[f"PGD, batch {size}"] = rate(
+                batched(gradients), x[:size], y[:size], steps
+            )
             rates[f"foolbox C&W, batch {size}"] = rate(
                 foolbox_cw, x[:size], y[:size], steps
             )
     rates["MinMax, image by image, traced once"] = rate(
         one_by_one(lambda: kept), x[:4], y[:4], steps
+    )
+    rates["PGD, image by image, traced once"] = rate(
+        one_by_one(lambda: gradients), x[:4], y[:4], steps
     )
     rates["MinMax, image by image, traced for each"] = rate(
         one_by_one(minmax), x[:2], y[:2], steps, repeats=1

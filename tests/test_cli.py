@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from uae_tf import cli, datasets
-from uae_tf.commands import contrast, select, show
+from uae_tf.commands import contrast, reconstruct, select, show
 from uae_tf.commands.choices import names_in
 from uae_tf.experiments.contrast import ContrastSettings
 from uae_tf.experiments.contrast.settings import ARMS as CONTRAST_ARMS
@@ -66,7 +66,7 @@ def test_help_of_reconstruct_teaches():
     found = invoke("reconstruct", "--help")
     assert found.exit_code == 0
     text = plain(found.output)
-    options = inspect.signature(cli.reconstruct_command).parameters
+    options = inspect.signature(reconstruct.reconstruct_command).parameters
     for name in options:
         assert f"--{name.replace('_', '-')}" in text
     for name in (*datasets.names(), *EXTRA_ARMS):
@@ -76,7 +76,7 @@ def test_help_of_reconstruct_teaches():
 
 
 def test_every_setting_is_an_option_with_the_same_default():
-    options = inspect.signature(cli.reconstruct_command).parameters
+    options = inspect.signature(reconstruct.reconstruct_command).parameters
     defaults = {name: option.default for name, option in options.items()}
     assert defaults.pop("out") is None
     assert defaults.pop("resume") is False
@@ -138,7 +138,9 @@ def test_options_reach_the_contrastive_experiment(monkeypatch, results):
 
 def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
     calls = []
-    monkeypatch.setattr(cli, "reconstruct", lambda *a: calls.append(a) or results)
+    monkeypatch.setattr(
+        reconstruct, "reconstruct", lambda *a: calls.append(a) or results
+    )
     options = ["--model", "sparse", "--arms", "original, mine_uae", "--seeds", "2"]
     options += ["--source-model", "conv", "--target", "clean", "--resume"]
     found = invoke("reconstruct", *options, "--data-dir", "there", "--out", "here")
@@ -160,7 +162,7 @@ def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
 
 
 def test_a_pipe_gets_the_table_the_verdict_and_the_paths(monkeypatch, results):
-    monkeypatch.setattr(cli, "reconstruct", lambda *_: results)
+    monkeypatch.setattr(reconstruct, "reconstruct", lambda *_: results)
     found = CliRunner().invoke(cli.app, ["reconstruct", "--out", "a[b]" + 90 * "c"])
     assert found.exit_code == 0
     assert found.stderr == ""
@@ -202,7 +204,7 @@ def test_the_table_fits_a_terminal(monkeypatch, results, width, tmp_path):
 
 def test_an_interrupted_run_says_how_to_go_on(monkeypatch, results):
     results |= {"complete": False, "verdict": None}
-    monkeypatch.setattr(cli, "reconstruct", lambda *_: results)
+    monkeypatch.setattr(reconstruct, "reconstruct", lambda *_: results)
     found = invoke("reconstruct", "--out", "here")
     assert found.exit_code == 130
     assert "Interrupted. Go on with the same command and --resume" in found.stdout
@@ -257,7 +259,7 @@ def test_an_error_shows_brackets_and_what_the_system_says(monkeypatch, capsys):
         def fail(*_, error=error):
             raise error
 
-        monkeypatch.setattr(cli, "reconstruct", fail)
+        monkeypatch.setattr(reconstruct, "reconstruct", fail)
         assert run_main(monkeypatch, "reconstruct") == 2
         assert capsys.readouterr().err == f"Error: {error}\n"
 

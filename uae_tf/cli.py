@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,33 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from . import datasets as data_sets
+from .commands import options
 from .commands.attacks import AttackName, build_attack
-from .commands.choices import Norm, Preset, SimilarityName, Target, names_in
+from .commands.choices import Norm, Preset
 from .commands.contrast import contrast_command
 from .commands.generate import generate_command
-from .commands.options import (
-    Copies,
-    DataDir,
-    Epochs,
-    NormOption,
-    PresetOption,
-    Resume,
-    Rounds,
-    Samples,
-    Seed,
-    Seeds,
-    SimilarityOption,
-    SimilarityWeight,
-    Steps,
-    TargetOption,
-)
+from .commands.reconstruct import reconstruct_command
 from .commands.reproduce import reproduce_command
 from .commands.select import select_command
 from .commands.semi_supervised import semi_supervised_command
-from .commands.show import show
 from .commands.supervised import supervised_command
-from .experiments.reconstruction import reconstruct
-from .experiments.settings import ARMS, CONVENTIONAL, EXTRA_ARMS, ReconstructionSettings
 from .serving import export
 
 app = typer.Typer(
@@ -54,101 +36,12 @@ datasets_app = typer.Typer(help="Data sets the experiments know.", no_args_is_he
 app.add_typer(datasets_app, name="datasets")
 
 
-class Model(StrEnum):
-    """Kinds of autoencoders."""
-
-    DENSE = "dense"
-    SPARSE = "sparse"
-    CONV = "conv"
-    ADVERSARIAL = "adversarial"
-
-
-class RecipeName(StrEnum):
-    """Training recipes."""
-
-    PAPER = "paper"
-    MODERN = "modern"
-
-
 @app.callback()
 def _root() -> None:
     """Unsupervised adversarial examples for Keras: attack, augment, verify."""
 
 
-@app.command("reconstruct")
-def reconstruct_command(
-    dataset: Annotated[
-        str, typer.Option(help=f"One of: {', '.join(data_sets.names())}.")
-    ] = "digits",
-    data_dir: DataDir = None,
-    model: Annotated[Model, typer.Option(help="Kind of autoencoder.")] = Model.DENSE,
-    recipe: Annotated[
-        RecipeName, typer.Option(help="Published training settings, or better ones.")
-    ] = RecipeName.MODERN,
-    samples: Samples = None,
-    epochs: Epochs = None,
-    seeds: Seeds = 3,
-    arms: Annotated[
-        str,
-        typer.Option(help=f"Comma-separated. Further ones: {', '.join(EXTRA_ARMS)}."),
-    ] = ",".join(ARMS),
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results; default runs/DATASET-MODEL."),
-    ] = None,
-    resume: Resume = False,
-    preset: PresetOption = Preset.STRONG,
-    similarity: SimilarityOption = SimilarityName.MINE,
-    similarity_weight: SimilarityWeight = 1.0,
-    norm: NormOption = Norm.L2,
-    steps: Steps = 40,
-    target: TargetOption = Target.SELF,
-    copies: Copies = 1,
-    rounds: Rounds = 1,
-    source_model: Annotated[
-        Model | None, typer.Option(help="Transfer: attack this kind instead.")
-    ] = None,
-    conventional: Annotated[
-        str,
-        typer.Option(help=f"For the further arms, some of {','.join(CONVENTIONAL)}."),
-    ] = "flip,rotation",
-    seed: Seed = 0,
-) -> None:
-    """Do UAEs improve an autoencoder on your data? Measured against honest controls.
-
-    Trains an autoencoder, finds unsupervised adversarial examples of its training data,
-    retrains from scratch with them and with every control for the same number of
-    updates, and says whether they help. Writes results.json, report.html and figures.
-
-    With no option it runs on scikit-learn's digits, in about two minutes. For a quick
-    look at MNIST: uae-tf reconstruct --dataset mnist --samples 2000 --epochs 20
-    """
-    settings = ReconstructionSettings(
-        dataset=dataset,
-        data_dir=None if data_dir is None else str(data_dir),
-        model=model.value,
-        recipe=recipe.value,
-        samples=samples,
-        epochs=epochs,
-        seeds=seeds,
-        arms=names_in(arms),
-        preset=preset.value,
-        similarity=similarity.value,
-        similarity_weight=similarity_weight,
-        norm=norm.value,
-        steps=steps,
-        target=target.value,
-        copies=copies,
-        rounds=rounds,
-        source_model=None if source_model is None else source_model.value,
-        conventional=names_in(conventional),
-        seed=seed,
-    )
-    out = out or Path("runs") / f"{dataset}-{model.value}"
-    results = reconstruct(settings, out, resume, Console(stderr=True))
-    show(results, out)
-
-
+app.command("reconstruct")(reconstruct_command)
 app.command("select")(select_command)
 app.command("contrast")(contrast_command)
 app.command("semisupervised")(semi_supervised_command)
@@ -172,9 +65,9 @@ def export_command(
         AttackName,
         typer.Option(help="Similarity of the attack to put in, or none at all."),
     ] = AttackName.NONE,
-    preset: PresetOption = Preset.DEFAULT,
-    steps: Steps = 40,
-    norm: NormOption = Norm.L2,
+    preset: options.PresetOption = Preset.DEFAULT,
+    steps: options.Steps = 40,
+    norm: options.NormOption = Norm.L2,
     bounds: Annotated[
         tuple[float, float], typer.Option(help="Smallest and largest value of x.")
     ] = (0.0, 1.0),
@@ -227,7 +120,7 @@ def datasets_prepare(
             help="Folder with the set's files; default: download, where possible.",
         ),
     ] = None,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Builds a data set that tensorflow-datasets does not have from its files.
 

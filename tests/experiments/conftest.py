@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from uae_tf.experiments import experiment, seed_run
+from uae_tf.experiments import resumable_run, seed_run
 from uae_tf.experiments.pictures import Pictures
 from uae_tf.experiments.reconstruction import reconstruct
 from uae_tf.experiments.settings import ReconstructionSettings
@@ -19,7 +19,7 @@ def full_run(tmp_path_factory):
 @pytest.fixture
 def no_report(monkeypatch):
     """Leaves out page and figures, which cost more than all else that is tiny."""
-    monkeypatch.setattr(experiment, "write_report", lambda *_: None)
+    monkeypatch.setattr(resumable_run, "write_report", lambda *_: None)
     monkeypatch.setattr(Pictures, "figures", lambda *_: {})
 
 

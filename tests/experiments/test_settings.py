@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from uae_tf.experiments import experiment
+from uae_tf.experiments import resumable_run
 from uae_tf.experiments.reconstruction import reconstruct
 from uae_tf.experiments.settings import ARMS, EXTRA_ARMS, ReconstructionSettings
 
@@ -104,7 +104,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path, no_training):
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, no_training, monkeypatch):
     # The user of a container may write everywhere, so the system is asked in play.
-    monkeypatch.setattr(experiment.os, "access", lambda *_: False)
+    monkeypatch.setattr(resumable_run.os, "access", lambda *_: False)
     with pytest.raises(ValueError, match=r"`out` .* write to.*read-only"):
         reconstruct(ReconstructionSettings(), tmp_path / "out")
     assert not (tmp_path / "out").exists()

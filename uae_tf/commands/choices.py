@@ -14,6 +14,13 @@ class Preset(StrEnum):
     STRONG = "strong"
 
 
+class RecipeName(StrEnum):
+    """Training recipes."""
+
+    PAPER = "paper"
+    MODERN = "modern"
+
+
 class SimilarityName(StrEnum):
     """Similarities of the arm mine_uae."""
 

@@ -11,15 +11,8 @@ from rich.console import Console
 
 from ..experiments.contrast import ContrastSettings, contrast
 from ..experiments.contrast.settings import ARMS
+from . import options
 from .choices import Preset, SimilarityName, names_in
-from .options import (
-    DataDir,
-    Resume,
-    Seed,
-    Seeds,
-    SimilarityOption,
-    SimilarityWeight,
-)
 from .show import show
 
 
@@ -41,7 +34,7 @@ def contrast_command(
     dataset: Annotated[
         str, typer.Option(help="Images: cifar10, svhn_cropped, mnist, digits ...")
     ] = "cifar10",
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
     preset: Annotated[
         RecipeName, typer.Option(help="Size of everything: minutes, or the paper's.")
     ] = RecipeName.QUICK,
@@ -61,7 +54,7 @@ def contrast_command(
     side: Annotated[
         int | None, typer.Option(min=4, help="Average images down to this side.")
     ] = None,
-    seeds: Seeds = 3,
+    seeds: options.Seeds = 3,
     arms: Annotated[
         str,
         typer.Option(
@@ -73,12 +66,12 @@ def contrast_command(
         Path | None,
         typer.Option(help="Folder for the results; default runs/contrast-DATASET."),
     ] = None,
-    resume: Resume = False,
+    resume: options.Resume = False,
     start: Annotated[
         Preset, typer.Option(help="Start noise of the attack and its multiplier.")
     ] = Preset.DEFAULT,
-    similarity: SimilarityOption = SimilarityName.MINE,
-    similarity_weight: SimilarityWeight = 1.0,
+    similarity: options.SimilarityOption = SimilarityName.MINE,
+    similarity_weight: options.SimilarityWeight = 1.0,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Iterations of the attack.")
     ] = None,
@@ -91,7 +84,7 @@ def contrast_command(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log trainings to OUT/tensorboard.")
     ] = False,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
 ) -> None:
     """Do UAEs improve contrastive learning? Measured against honest controls.
 

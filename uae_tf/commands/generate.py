@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 
 from .. import generation
+from . import options
 from .attacks import AttackName, build_attack
 from .choices import Norm, Preset
-from .options import DataDir, NormOption, PresetOption, Steps
 
 
 class Sink(StrEnum):
@@ -48,9 +48,9 @@ def generate_command(
     attack: Annotated[
         AttackName, typer.Option(help="Similarity of the attack.")
     ] = AttackName.MINE,
-    preset: PresetOption = Preset.DEFAULT,
-    steps: Steps = 40,
-    norm: NormOption = Norm.L2,
+    preset: options.PresetOption = Preset.DEFAULT,
+    steps: options.Steps = 40,
+    norm: options.NormOption = Norm.L2,
     bounds: Annotated[
         tuple[float, float],
         typer.Option(help="Smallest and largest value; 8-bit data is scaled to them."),
@@ -77,7 +77,7 @@ def generate_command(
     check: Annotated[
         Check, typer.Option(help="What finished files must pass on --resume.")
     ] = Check.CHECKSUM,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
     status: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Only say how far the run there has come."),

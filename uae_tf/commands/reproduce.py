@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..experiments.experiment import REPORT
 from ..experiments.reproduce import TABLES, Reproduction, load_recipe
 from ..experiments.reproduce.plan import plan_table
-from .options import DataDir
+from ..experiments.resumable_run import REPORT
+from . import options
 
 
 class TableName(StrEnum):
@@ -48,7 +48,7 @@ def reproduce_command(
             "made with. full: the papers' protocols."
         ),
     ] = ScaleName.QUICK,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for all runs; default runs/reproduce-SCALE."),

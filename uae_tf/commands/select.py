@@ -11,23 +11,8 @@ from rich.console import Console
 from ..experiments.selection import select
 from ..experiments.selection_settings import RECIPES, SelectionSettings
 from ..experiments.settings import ARMS
+from . import options
 from .choices import Norm, Preset, SimilarityName, Target, names_in
-from .options import (
-    Copies,
-    DataDir,
-    Epochs,
-    NormOption,
-    PresetOption,
-    Resume,
-    Rounds,
-    Samples,
-    Seed,
-    Seeds,
-    SimilarityOption,
-    SimilarityWeight,
-    Steps,
-    TargetOption,
-)
 from .show import show
 
 _DEFAULTS = SelectionSettings()
@@ -37,14 +22,14 @@ def select_command(
     dataset: Annotated[
         str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")
     ] = "mice_protein",
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
     features: Annotated[
         int | None,
         typer.Option(min=1, help="How many to select; default 50, few features 10."),
     ] = None,
-    samples: Samples = None,
-    epochs: Epochs = None,
-    seeds: Seeds = 3,
+    samples: options.Samples = None,
+    epochs: options.Epochs = None,
+    seeds: options.Seeds = 3,
     arms: Annotated[
         str, typer.Option(help=f"Comma-separated, of: {', '.join(ARMS)}.")
     ] = ",".join(_DEFAULTS.arms),
@@ -59,16 +44,16 @@ def select_command(
         Path | None,
         typer.Option(help="Folder for the results; default runs/select-DATASET."),
     ] = None,
-    resume: Resume = False,
-    preset: PresetOption = Preset.STRONG,
-    similarity: SimilarityOption = SimilarityName.MINE,
-    similarity_weight: SimilarityWeight = 1.0,
-    norm: NormOption = Norm.L2,
-    steps: Steps = 40,
-    target: TargetOption = Target.SELF,
-    copies: Copies = 1,
-    rounds: Rounds = 1,
-    seed: Seed = 0,
+    resume: options.Resume = False,
+    preset: options.PresetOption = Preset.STRONG,
+    similarity: options.SimilarityOption = SimilarityName.MINE,
+    similarity_weight: options.SimilarityWeight = 1.0,
+    norm: options.NormOption = Norm.L2,
+    steps: options.Steps = 40,
+    target: options.TargetOption = Target.SELF,
+    copies: options.Copies = 1,
+    rounds: options.Rounds = 1,
+    seed: options.Seed = 0,
 ) -> None:
     """Do UAEs help to select features? Measured against honest controls.
 

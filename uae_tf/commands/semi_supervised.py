@@ -17,8 +17,8 @@ from ..experiments.semi_supervised import (
 from ..experiments.semi_supervised.arms import METHODS
 from ..experiments.semi_supervised.protocols import PROTOCOLS
 from ..experiments.semi_supervised.settings import DEFAULT_METHODS, SLIDES_METHODS
+from . import options
 from .choices import names_in, numbers_in
-from .options import DataDir, Resume, Samples, Seed
 from .show import show
 
 
@@ -33,7 +33,7 @@ def semi_supervised_command(
     dataset: Annotated[
         str, typer.Option(help=f"One of: {', '.join(PROTOCOLS)}.")
     ] = "circles",
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
     labels: Annotated[
         int | None, typer.Option(min=1, help="Labelled samples in all.")
     ] = None,
@@ -45,7 +45,7 @@ def semi_supervised_command(
             "slides' fixed ones."
         ),
     ] = None,
-    samples: Samples = None,
+    samples: options.Samples = None,
     updates: Annotated[
         int | None, typer.Option(min=1, help="Of every arm; default the data set's.")
     ] = None,
@@ -74,8 +74,8 @@ def semi_supervised_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder; default runs/semisupervised-DATASET.")
     ] = None,
-    resume: Resume = False,
-    seed: Seed = 0,
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Few labels, many samples: does a generator of adversarial examples beat VAT?
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from ..experiments.experiment import REPORT, RESULTS
+from ..experiments.resumable_run import REPORT, RESULTS
 
 
 def show(results: dict, out: Path) -> None:

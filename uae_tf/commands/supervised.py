@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ..experiments.supervised import SupervisedSettings, supervised
 from ..experiments.supervised.settings import DATASETS
-from .choices import numbers_in
-from .options import DataDir, Resume, Seed
+from . import options
+from .choices import RecipeName, numbers_in
 from .show import show
 
 
@@ -32,13 +32,6 @@ class Marginals(StrEnum):
     SHUFFLE = "shuffle"
 
 
-class ClassifierRecipeName(StrEnum):
-    """How the attacked classifier is trained."""
-
-    PAPER = "paper"
-    MODERN = "modern"
-
-
 _DEFAULTS = SupervisedSettings()
 
 
@@ -50,7 +43,7 @@ def supervised_command(
         str | None,
         typer.Option(help=f"One of: {', '.join(DATASETS)}; default the table's."),
     ] = None,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
     classifier: Annotated[
         str | None,
         typer.Option(
@@ -59,8 +52,8 @@ def supervised_command(
         ),
     ] = None,
     recipe: Annotated[
-        ClassifierRecipeName, typer.Option(help="Where one is trained.")
-    ] = ClassifierRecipeName.MODERN,
+        RecipeName, typer.Option(help="Where one is trained.")
+    ] = RecipeName.MODERN,
     robust_classifier: Annotated[
         str | None, typer.Option(help="Likewise, of the table robust.")
     ] = None,
@@ -107,8 +100,8 @@ def supervised_command(
     out: Annotated[
         Path | None, typer.Option(help="Folder; default runs/supervised-TABLE-DATASET.")
     ] = None,
-    resume: Resume = False,
-    seed: Seed = 0,
+    resume: options.Resume = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Attacks on a classifier that keep the image: MinMax, penalty method, PGD.
 

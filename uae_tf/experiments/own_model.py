@@ -14,8 +14,9 @@ from rich.console import Console
 
 from ..attacks.batches import check_samples
 from ..datasets import Dataset
-from .experiment import REPORT, Experiment, check_folder
+from .experiment import Experiment
 from .report import arms_table, to_rich
+from .resumable_run import REPORT, check_folder
 from .seed_run import Bench
 from .settings import ARMS, ExperimentSettings
 

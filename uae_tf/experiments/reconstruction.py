@@ -9,7 +9,8 @@ from rich.console import Console
 
 from .. import datasets
 from . import summary
-from .experiment import REPORT, RESULTS, Experiment, check_folder
+from .experiment import Experiment
+from .resumable_run import REPORT, RESULTS, check_folder
 from .seed_run import ReconstructionBench
 from .settings import ReconstructionSettings
 

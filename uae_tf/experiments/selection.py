@@ -10,7 +10,8 @@ from rich.console import Console
 from .. import datasets
 from ..evaluation.feature_baselines import BASELINES
 from . import summary
-from .experiment import Experiment, check_folder
+from .experiment import Experiment
+from .resumable_run import check_folder
 from .selection_pictures import SelectionPictures
 from .selection_run import SelectionBench, SelectionRun
 from .selection_settings import PAPER, SelectionSettings

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from ... import datasets
 from .. import summary
-from ..experiment import Experiment, check_folder
+from ..experiment import Experiment
 from ..report.contrast import five_epoch_means
+from ..resumable_run import check_folder
 from .bench import ContrastBench
 from .pictures import ContrastPictures
 from .run import ContrastRun

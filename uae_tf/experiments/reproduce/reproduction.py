@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from ... import datasets
-from ..experiment import REPORT, RESULTS, check_folder
 from ..report.summary_page import Part, Section, write_summary
+from ..resumable_run import REPORT, RESULTS, check_folder
 from ..storage import environment, is_compatible, read_json, write_json
 from .kinds import KINDS, make_settings
 from .recipe import TABLES, Recipe, Run

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich.console import Console
 
-from ..experiment import REPORT, RESULTS, check_folder, saved_run
 from ..progress import JobProgress
-from ..report import write_report
-from ..storage import environment, is_compatible, write_json
+from ..resumable_run import ResumableRun, check_folder
 from . import summary
 from .arms import Trial
 from .bench import Bench
 from .pictures import Pictures
 from .settings import SemiSupervisedSettings
 
-EXPERIMENT = "semisupervised"
-#: More seeds and other arms leave those that are done as they are.
-_MAY_DIFFER = ("methods", "seeds")
 _ERROR = "Share of test samples that are not given their class, mean ± standard "
 _ERROR += "deviation over seeds. Lower is better; the lowest is bold."
 
@@ -63,8 +60,13 @@ def semi_supervised(
     return _Experiment(settings, bench, out, resume, console or Console()).run()
 
 
-class _Experiment:
+class _Experiment(ResumableRun):
     """The run of one experiment: trainings in order, results after each."""
+
+    name = "semisupervised"
+    # More seeds and other arms leave those that are done as they are.
+    may_differ = ("methods", "seeds", "arms")
+    settings: SemiSupervisedSettings
 
     def __init__(
         self,
@@ -74,12 +76,9 @@ class _Experiment:
         resume: bool,
         console: Console,
     ) -> None:
-        self.settings = settings
+        super().__init__(settings, out)
         self.bench = bench
-        self.out = out
-        self.runs: dict[str, dict[str, dict[str, Any]]] = {}
-        self.environment = environment()
-        self.is_resumed = self._restore(resume)
+        self.restore(resume)
         self.seeds = summary.seeds_of(settings)
         arms = settings.arms
         # dict, for an order without repetition.
@@ -89,31 +88,24 @@ class _Experiment:
         jobs = choosing * values + len(self.seeds) * len(arms)
         self.progress = JobProgress(jobs, console)
 
-    def run(self) -> dict[str, Any]:
-        """Runs what is still to do; :func:`semi_supervised` tells the order."""
-        self.out.mkdir(parents=True, exist_ok=True)
+    def prepare(self) -> None:
         path = self.out / "figures.npz"
         if not self.is_resumed:
             path.unlink(missing_ok=True)
         self.pictures = Pictures(path)
-        is_complete = False
-        try:
-            with self.progress:
-                self._choose()
-                choices = self._choices()
-                for seed in self.seeds:
-                    for arm in self.settings.arms:
-                        trial = summary.trial_of(arm, choices)
-                        assert trial is not None  # All choices are made by now.
-                        self._run(trial, seed)
-            is_complete = True
-        except KeyboardInterrupt:
-            # Everything finished is on disk; the report shows the rest as pending.
-            pass
-        results = self._write(is_complete)
-        figures = self.pictures.figures(results, self.settings)
-        write_report(results, figures, self.out / REPORT)
-        return results
+
+    def run_jobs(self) -> None:
+        """Runs what is still to do; :func:`semi_supervised` tells the order."""
+        self._choose()
+        choices = self._choices()
+        for seed in self.seeds:
+            for arm in self.settings.arms:
+                trial = summary.trial_of(arm, choices)
+                assert trial is not None  # All choices are made by now.
+                self._run(trial, seed)
+
+    def figures(self, results: Mapping[str, Any]) -> dict[str, Figure]:
+        return self.pictures.figures(results, self.settings)
 
     def _choose(self) -> None:
         for seed in self.seeds[: self.settings.choice_seeds]:
@@ -138,15 +130,12 @@ class _Experiment:
                 if seed == self.seeds[0]:
                     self.pictures.collect(self.bench, trial, model, seed)
                 done[str(seed)] = numbers
-            self._write(is_complete=False)
+            self.write()
         self.progress.finish_job()
 
-    def _write(self, is_complete: bool) -> dict[str, Any]:
+    def findings(self) -> dict[str, Any]:
         settings, choices = self.settings, self._choices()
-        results = {
-            "experiment": EXPERIMENT,
-            "settings": self._described_settings(),
-            "environment": self.environment,
+        return {
             "rows": summary.rows(settings, self.runs, choices),
             "verdict": summary.judge(settings, self.runs, choices),
             "notes": summary.notes(settings, self.runs, choices),
@@ -155,30 +144,13 @@ class _Experiment:
             "error_unit": "%",
             "meanings": summary.meanings(settings),
             "column_meanings": {"test_error": _ERROR},
-            "complete": is_complete,
-            "command": self.environment["command"],
-            "runs": self.runs,
         }
-        write_json(self.out / RESULTS, results)
-        return results
 
-    def _described_settings(self) -> dict[str, Any]:
-        settings, protocol = self.settings.to_dict(), self.settings.protocol
-        # A folder is where this machine keeps the data, not what the result depends on.
-        del settings["data_dir"]
+    def described_settings(self) -> dict[str, Any]:
+        settings, protocol = super().described_settings(), self.settings.protocol
         settings["arms"] = list(settings["methods"])
         for name in ("labels", "updates", "validation"):
             settings[name] = getattr(protocol, name)
         settings["epsilon_grid"] = list(protocol.epsilons)
         settings["lambda_grid"] = list(protocol.lambdas)
         return settings
-
-    def _restore(self, resume: bool) -> bool:
-        """Takes over what a run in the same folder has done; returns whether it did."""
-        saved = saved_run(self.out, EXPERIMENT, resume, {"settings", "runs"})
-        if saved is None:
-            return False
-        may_differ = (*_MAY_DIFFER, "arms")
-        is_compatible(saved["settings"], self._described_settings(), may_differ)
-        self.runs = saved["runs"]
-        return True

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from ..arrays import read_arrays, write_arrays
-from ..experiment import REPORT, RESULTS, check_folder, saved_run
 from ..progress import JobProgress
-from ..report import write_report
-from ..storage import environment, is_compatible, write_json
+from ..resumable_run import ResumableRun, check_folder
 from .bench import Bench
 from .epsilon_sweep import EpsilonSweep
 from .minmax_penalty import MinMaxPenalty
@@ -21,15 +20,12 @@ from .robust import Robust
 from .settings import SupervisedSettings
 from .table import Table
 
-EXPERIMENT = "supervised"
 _TABLES: dict[str, type[Table]] = {
     "minmax-vs-penalty": MinMaxPenalty,
     "epsilon-sweep": EpsilonSweep,
     "quality": Quality,
     "robust": Robust,
 }
-#: More bounds and more repetitions leave those that are done as they are.
-_MAY_DIFFER = ("epsilons", "runs")
 #: Beside results.json: per-image numbers, examples and traces of the jobs done.
 _ARRAYS = "images.npz"
 
@@ -64,55 +60,48 @@ def supervised(
     return run.run()
 
 
-class _Experiment:
+class _Experiment(ResumableRun):
+    name = "supervised"
+    # More bounds and more repetitions leave those that are done as they are.
+    may_differ = ("epsilons", "runs")
+    settings: SupervisedSettings
+
     def __init__(
         self, settings: SupervisedSettings, out: Path, resume: bool, console: Console
     ) -> None:
-        self.settings = settings
-        self.out = out
-        self.environment = environment()
-        self.runs: dict[str, dict[str, Any]] = {}
-        self.arrays: dict[str, np.ndarray] = {}
-        is_resumed = self._restore(resume)
-        if not is_resumed:
-            # Of a run before this one, perhaps with other settings.
-            for path in (*(out / "classifiers").glob("*.keras"), out / _ARRAYS):
-                path.unlink(missing_ok=True)
+        super().__init__(settings, out)
+        self.restore(resume)
+        self.arrays = read_arrays(out / _ARRAYS) if self.runs else {}
         self.bench = Bench(settings, out / "classifiers")
         self.table = _TABLES[settings.table](settings, self.bench)
         self.jobs = self.table.jobs()
         self.progress = JobProgress(len(self.jobs), console)
 
-    def run(self) -> dict[str, Any]:
-        self.out.mkdir(parents=True, exist_ok=True)
-        is_complete = False
-        try:
-            with self.progress:
-                self.progress.start("the attacked classifier")
-                self.bench.images(self.bench.classifier())
-                for key in self.jobs:
-                    self._run_job(key)
-            is_complete = True
-        except KeyboardInterrupt:
-            # Everything finished is on disk; the report shows it.
-            pass
-        results = self._write(is_complete)
-        figures = self.table.figures(results["rows"], self.arrays)
-        write_report(results, figures, self.out / REPORT)
-        return results
+    def prepare(self) -> None:
+        classifiers, arrays = self.out / "classifiers", self.out / _ARRAYS
+        if not self.is_resumed:
+            # Of a run before this one, perhaps with other settings.
+            for path in (*classifiers.glob("*.keras"), arrays):
+                path.unlink(missing_ok=True)
+
+    def run_jobs(self) -> None:
+        self.progress.start("the attacked classifier")
+        self.bench.images(self.bench.classifier())
+        for key in self.jobs:
+            if key not in self.runs:
+                self._run_job(key)
+            self.progress.finish_job()
 
     def _run_job(self, key: str) -> None:
-        if key not in self.runs:
-            self.progress.start(key)
-            numbers, arrays = self.jobs[key](self.progress.update)
-            self.arrays |= {f"{key}/{name}": array for name, array in arrays.items()}
-            # First: a job that results.json lists has its arrays.
-            write_arrays(self.out / _ARRAYS, self.arrays)
-            self.runs[key] = numbers
-            self._write(is_complete=False)
-        self.progress.finish_job()
+        self.progress.start(key)
+        numbers, arrays = self.jobs[key](self.progress.update)
+        self.arrays |= {f"{key}/{name}": array for name, array in arrays.items()}
+        # First: a job that results.json lists has its arrays.
+        write_arrays(self.out / _ARRAYS, self.arrays)
+        self.runs[key] = numbers
+        self.write()
 
-    def _write(self, is_complete: bool) -> dict[str, Any]:
+    def findings(self) -> dict[str, Any]:
         table = self.table
         done = {
             key: array
@@ -120,11 +109,8 @@ class _Experiment:
             if key.rpartition("/")[0] in self.runs
         }
         rows = table.rows(self.runs, done)
-        results = {
-            "experiment": EXPERIMENT,
+        return {
             "title": table.title,
-            "settings": self._described_settings(),
-            "environment": self.environment,
             "rows": rows,
             "primary": table.primary,
             "verdict": None,
@@ -132,28 +118,10 @@ class _Experiment:
             "notes": [*table.notes(self.runs), _CONDITIONS],
             "meanings": table.meanings(),
             "column_titles": table.titles(),
-            "complete": is_complete,
-            "command": self.environment["command"],
-            "runs": self.runs,
         }
-        write_json(self.out / RESULTS, results)
-        return results
 
-    def _described_settings(self) -> dict[str, Any]:
-        settings = self.settings.to_dict()
-        # A folder is where this machine keeps the data, not what the result depends on.
-        del settings["data_dir"]
-        return settings
-
-    def _restore(self, resume: bool) -> bool:
-        saved = saved_run(self.out, EXPERIMENT, resume, {"settings", "runs"})
-        if saved is None:
-            return False
-        is_compatible(saved["settings"], self._described_settings(), _MAY_DIFFER)
-        self.runs = saved["runs"]
-        if self.runs:
-            self.arrays = read_arrays(self.out / _ARRAYS)
-        return True
+    def figures(self, results: Mapping[str, Any]) -> dict[str, Figure]:
+        return self.table.figures(results["rows"], self.arrays)
 
 
 _CONDITIONS = (
