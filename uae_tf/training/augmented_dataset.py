@@ -40,6 +40,9 @@ class AugmentedDataset(EpochDataset):
         sample_weight: one weight per sample, repeated for every slot, or None.
         shuffle: whether each epoch visits the slots in a new order.
         seed: of the order.
+        samples_per_epoch: samples that an epoch visits, in all their slots; the next
+            epoch goes on with others, until all were visited. Short epochs let
+            `UAECallback` follow the model closely on large data. None: all.
 
     Batches: `(inputs, targets)`, or `(inputs, targets, weights)` with weights;
     `((samples, inputs),)` for pairs.
@@ -50,8 +53,9 @@ class AugmentedDataset(EpochDataset):
             `target`, `target="clean"` or `"pair"` together with `y`, or pairs together
             with weights.
 
-    Randomness: the order of an epoch depends on `seed` and the epoch number only. The
-    number counts the epochs served, unless `set_epoch` names it, as `UAECallback` does.
+    Randomness: the order of an epoch, and which samples it visits, depend on `seed` and
+    the epoch number only. The number counts the epochs served, unless `set_epoch` names
+    it, as `UAECallback` does.
 
     Cost: memory `(1 + copies)` times that of `x`; one gather per batch.
 
@@ -77,10 +81,15 @@ class AugmentedDataset(EpochDataset):
         sample_weight: Any = None,
         shuffle: bool = True,
         seed: int = 0,
+        samples_per_epoch: int | None = None,
     ) -> None:
         super().__init__()
         x = as_samples("x", x)
         self.num_samples = len(x)
+        if samples_per_epoch is None:
+            samples_per_epoch = self.num_samples
+        check_count("samples_per_epoch", samples_per_epoch)
+        self.samples_per_epoch = min(samples_per_epoch, self.num_samples)
         self.batch_size = check_count("batch_size", batch_size)
         self.copies = check_count("copies", copies)
         self.seed = check_count("seed", seed, minimum=0)
@@ -185,7 +194,8 @@ class AugmentedDataset(EpochDataset):
             return inputs, targets, tf.gather(fixed["weight"], rows)
 
         order = tf.data.Dataset.from_generator(
-            begin_pass, output_signature=(tf.TensorSpec((len(self._slots),), tf.int64),)
+            begin_pass,
+            output_signature=(tf.TensorSpec((len(self._order),), tf.int64),),
         )
         batches = order.flat_map(
             lambda order: tf.data.Dataset.from_tensor_slices(order).batch(
@@ -211,6 +221,16 @@ class AugmentedDataset(EpochDataset):
     def active(self) -> np.ndarray:
         """Which slots hold an adversarial example, `(copies, N)` bool, read-only."""
         return _read_only(self._active)
+
+    def rows_of_epoch(self, epoch: int) -> np.ndarray:
+        """The samples that an epoch visits, `(samples_per_epoch,)`, ascending."""
+        count, size = self.num_samples, self.samples_per_epoch
+        # What does not divide the samples waits for the next round, in another order.
+        round_, part = divmod(epoch, count // size)
+        rows = np.arange(count)
+        if self.shuffle and size < count:
+            rows = np.random.default_rng((self.seed, round_, count)).permutation(count)
+        return np.sort(rows[part * size : (part + 1) * size])
 
     def set_examples(
         self, examples: Any, indices: Any = None, copy: int = 0, active: Any = True
@@ -254,7 +274,7 @@ class AugmentedDataset(EpochDataset):
         self._version += 1
 
     def __len__(self) -> int:
-        return -(-len(self._slots) // self.batch_size)
+        return -(-len(self._order) // self.batch_size)
 
     def _batch(self, index: int) -> tuple[np.ndarray, ...]:
         start = index * self.batch_size
@@ -276,11 +296,11 @@ class AugmentedDataset(EpochDataset):
         return inputs, targets, self.sample_weight.take(rows)
 
     def _shuffle(self) -> None:
+        blocks = self.num_samples * np.arange(1 + self.copies)[:, None]
+        self._order = (blocks + self.rows_of_epoch(self.epoch)).ravel()
         if self.shuffle:
             rng = np.random.default_rng((self.seed, self.epoch))
-            self._order = rng.permutation(len(self._slots))
-        else:
-            self._order = np.arange(len(self._slots))
+            self._order = rng.permutation(self._order)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

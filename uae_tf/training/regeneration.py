@@ -25,6 +25,7 @@ def regenerate(
     attack: Attack,
     phase: int,
     epoch: int,
+    rows: np.ndarray,
     fraction: float,
     mode: str,
     batch_size: int,
@@ -39,7 +40,8 @@ def regenerate(
             noise is new each time, and repeatable.
         phase: zero-based number of the regeneration.
         epoch: epochs trained before it, for the record.
-        fraction: part of the samples to attack, in (0, 1].
+        rows: the samples that the phase visits, ascending.
+        fraction: part of these to attack, in (0, 1].
         mode: `"replace"` fills all copies, `"accumulate"` the oldest one, `"keep"`
             those that hold no example yet.
         batch_size: samples per compiled call of the attack.
@@ -49,14 +51,14 @@ def regenerate(
     Randomness: which samples are attacked follows from `(data.seed, phase)`.
     """
     start = time.perf_counter()
-    jobs = _choose_jobs(data, phase, fraction, mode)
-    total = sum(len(rows) for _, rows in jobs)
+    jobs = _choose_jobs(data, rows, phase, fraction, mode)
+    total = sum(len(chosen) for _, chosen in jobs)
     measured = [np.zeros((0, 3))]
     done = 0
-    for copy, rows in _chunks(jobs, _BATCHES_PER_CHUNK * batch_size):
-        ids = rows + (phase * data.copies + copy) * data.num_samples
-        measured.append(_fill_slots(data, attack, copy, rows, ids, batch_size, failed))
-        done += len(rows)
+    for copy, chunk in _chunks(jobs, _BATCHES_PER_CHUNK * batch_size):
+        ids = chunk + (phase * data.copies + copy) * data.num_samples
+        measured.append(_fill_slots(data, attack, copy, chunk, ids, batch_size, failed))
+        done += len(chunk)
         if progress is not None:
             progress(done, total)
     success, similarity, l2 = np.concatenate(measured).T
@@ -89,7 +91,7 @@ def _fill_slots(
 ) -> np.ndarray:
     """Attacks `rows`; returns success, similarity and L2 as columns."""
     # Fewer rows than a batch would be a new shape, and so a new trace of the attack.
-    missing = max(min(batch_size, data.num_samples) - len(rows), 0)
+    missing = max(min(batch_size, data.samples_per_epoch) - len(rows), 0)
     padded = np.pad(rows, (0, missing), mode="edge")
     keywords: dict[str, Any] = {}
     if data.y is not None and getattr(attack.criterion, "needs_labels", False):
@@ -117,18 +119,18 @@ def _fill_slots(
 
 
 def _choose_jobs(
-    data: AugmentedDataset, phase: int, fraction: float, mode: str
+    data: AugmentedDataset, visited: np.ndarray, phase: int, fraction: float, mode: str
 ) -> list[tuple[int, np.ndarray]]:
     rng = np.random.default_rng((data.seed, phase))
-    count = max(1, round(fraction * data.num_samples))
+    count = max(1, round(fraction * len(visited)))
     copies = range(data.copies)
     if mode == "accumulate":
         copies = [phase % data.copies]
     jobs = []
     for copy in copies:
-        rows = np.arange(data.num_samples)
+        rows = visited
         if mode == "keep":
-            rows = np.flatnonzero(~data.active[copy])
+            rows = visited[~data.active[copy, visited]]
         if len(rows) > count:
             rows = np.sort(rng.choice(rows, count, replace=False))
         if len(rows):

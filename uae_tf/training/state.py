@@ -183,6 +183,7 @@ def fingerprint(data: AugmentedDataset) -> dict[str, Any]:
         "target": data.target,
         "shuffle": data.shuffle,
         "seed": data.seed,
+        "samples_per_epoch": data.samples_per_epoch,
     }
 
 

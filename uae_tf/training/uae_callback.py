@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..attacks import Attack
 from .arrays import check_choice, check_count
@@ -22,7 +23,9 @@ class UAECallback(keras.callbacks.Callback):
     Training on adversarial examples of a model that has since moved on wears off.
     This callback attacks the *current* model between two epochs, puts the examples
     into the slots and lets `fit` go on. Nothing is attacked after the last epoch; a
-    later `fit` begins with what is due.
+    later `fit` begins with what is due. Where an epoch has so many updates that
+    examples go stale within it, as in adversarial training on large data, give the
+    dataset `samples_per_epoch`: a phase attacks the samples that it visits.
 
     Args:
         data: the dataset given to `fit`.
@@ -34,7 +37,7 @@ class UAECallback(keras.callbacks.Callback):
             epoch. Default None: the first phase is as long as the others.
         monitor: name of a metric, such as `"val_loss"`, whose plateau ends a phase.
         patience: epochs without improvement of `monitor` that make a plateau.
-        fraction: part of the samples attacked per phase, in (0, 1].
+        fraction: part of the phase's samples that are attacked, in (0, 1].
         mode: `"replace"` fills every copy anew, a failed attack puts the sample back;
             `"accumulate"` fills one copy per phase, the oldest, so that examples of
             the last `data.copies` phases are trained on; `"keep"` attacks only
@@ -221,6 +224,7 @@ class UAECallback(keras.callbacks.Callback):
             self.attack,
             phase=len(self.history),
             epoch=trained,
+            rows=self._visited(trained),
             fraction=self.fraction,
             mode=self.mode,
             batch_size=self.batch_size,
@@ -236,6 +240,14 @@ class UAECallback(keras.callbacks.Callback):
                 f"rate {record.success_rate:.3f}, similarity {record.similarity:.4g}, "
                 f"L2 {record.l2:.4g}, {record.seconds:.1f} s"
             )
+
+    def _visited(self, trained: int) -> np.ndarray:
+        """The samples of the phase that begins; of all epochs where its end is open."""
+        data, schedule = self.data, self.schedule
+        if schedule.monitor is not None or data.samples_per_epoch == data.num_samples:
+            return np.arange(data.num_samples)
+        epochs = range(trained, trained + schedule.phase_epochs)
+        return np.unique(np.concatenate([data.rows_of_epoch(e) for e in epochs]))
 
     def _remember_monitored(self, name: str, logs: dict[str, Any]) -> None:
         if name not in logs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -63,9 +63,11 @@ def train_robust(
     """
     keras.utils.set_random_seed(seed)
     model = strided_classifier(x.shape[1:], len(np.unique(y)))
-    size = min(samples_per_phase, len(x))
-    phases = epochs * (len(x) // size)
-    updates = phases * -(-2 * size // batch_size)
+    data = AugmentedDataset(
+        x, y, batch_size=batch_size, seed=seed, samples_per_epoch=samples_per_phase
+    )
+    phases = epochs * (len(x) // data.samples_per_epoch)
+    updates = phases * len(data)
     model.compile(
         keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(learning_rate, updates)
@@ -81,32 +83,17 @@ def train_robust(
         step_size=step_size,
         seed=seed,
     )
-    for phase, rows in enumerate(_phases(len(x), size, epochs, seed)):
-        data = AugmentedDataset(x[rows], y[rows], batch_size=batch_size, seed=phase)
-        attacked = UAECallback(
-            data,
-            attack,
-            warmup_epochs=0,
-            failed="attempt",
-            batch_size=min(1000, size),
-            verbose=0,
-        )
-        model.fit(
-            data,
-            initial_epoch=phase,
-            epochs=phase + 1,
-            callbacks=[attacked, *callbacks],
-            verbose=0,
-        )
+    attacked = UAECallback(
+        data,
+        attack,
+        phase_epochs=1,
+        warmup_epochs=0,
+        failed="attempt",
+        batch_size=min(1000, data.samples_per_epoch),
+        verbose=0,
+    )
+    model.fit(data, epochs=phases, callbacks=[attacked, *callbacks], verbose=0)
     return model
-
-
-def _phases(count: int, size: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
-    """The rows of each phase; an epoch's are drawn without replacement."""
-    rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        rows = rng.permutation(count)
-        yield from rows[: count // size * size].reshape(-1, size)
 
 
 def robust_accuracy(
