@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
 from .arrays import read_arrays, write_arrays
@@ -13,7 +14,6 @@ from .seed_run import SeedRun
 from .summary import CANDIDATE
 
 _GALLERY = 8
-_TRACED = 256
 # Of MINE and of its closed form: the two that the candidate arm may have.
 _SIMILARITY = "I: mutual information (nats)"
 
@@ -24,6 +24,9 @@ class Pictures:
     Args:
         path: an ``.npz`` file; read if it exists.
     """
+
+    #: Samples that the attack is traced on.
+    traced: ClassVar[int] = 256
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,18 +44,23 @@ class Pictures:
 
     def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The figures that can be drawn from what there is."""
-        found: dict[str, Any] = {}
-        if len(rows) > 1:
-            found["errors"] = errors_by_arm(rows)
-        names = ("x", "examples", "output", "output_of_examples", "success")
-        if "gallery/x" in self.arrays:
-            found["gallery"] = gallery(*(self.arrays[f"gallery/{n}"] for n in names))
+        found = self._own_figures(rows)
         trace = self._group("trace/")
         if trace:
             found["convergence"] = convergence(trace, _SIMILARITY)
         changes = self._group("change/")
         if changes:
             found["histogram"] = relative_loss_change(changes)
+        return found
+
+    def _own_figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Those that depend on what the model does with samples."""
+        found: dict[str, Any] = {}
+        if len(rows) > 1:
+            found["errors"] = errors_by_arm(rows)
+        names = ("x", "examples", "output", "output_of_examples", "success")
+        if "gallery/x" in self.arrays:
+            found["gallery"] = gallery(*(self.arrays[f"gallery/{n}"] for n in names))
         return found
 
     def _collect_attack(self, run: SeedRun) -> None:
@@ -63,13 +71,20 @@ class Pictures:
         self.arrays |= {
             "gallery/x": x,
             "gallery/examples": examples,
-            "gallery/output": augmenter.model.predict(x, verbose=0),
-            "gallery/output_of_examples": augmenter.model.predict(examples, verbose=0),
             "gallery/success": np.any(x != examples, axis=tuple(range(1, x.ndim))),
+            **self._outputs(augmenter.model, x, examples),
         }
         draw = run.seed * run.settings.num_copies
-        trace = augmenter.trace(CANDIDATE, run.x[:_TRACED], draw)
+        trace = augmenter.trace(CANDIDATE, run.x[: self.traced], draw)
         self.arrays |= {f"trace/{name}": values for name, values in trace.items()}
+
+    def _outputs(
+        self, model: keras.Model, x: np.ndarray, examples: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        return {
+            "gallery/output": model.predict(x, verbose=0),
+            "gallery/output_of_examples": model.predict(examples, verbose=0),
+        }
 
     def _group(self, prefix: str) -> dict[str, np.ndarray]:
         return {

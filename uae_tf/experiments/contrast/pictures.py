@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from ..pictures import Pictures
-from ..report import convergence, errors_by_arm, relative_loss_change
+from ..report import errors_by_arm
 from ..report.contrast import embeddings, examples, learning_curves, retrieval
 from ..summary import CANDIDATE
 from .run import ContrastRun
@@ -17,8 +18,6 @@ from .run import ContrastRun
 #: Arms whose encoders are looked at, of those that were run.
 SHOWN = ("untrained", "original", CANDIDATE)
 _POINTS, _QUERIES, _NEIGHBOURS = 800, 8, 5
-_GALLERY, _TRACED = 10, 64
-_SIMILARITY = "I: mutual information (nats)"
 _CIFAR_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
@@ -28,12 +27,15 @@ _CIFAR_CLASSES = (
 class ContrastPictures(Pictures):
     """Embeddings, neighbours, curves and examples of the first seed."""
 
+    # Each goes through a ResNet, in several views.
+    traced = 64
+
     def collect(self, run: ContrastRun, arm: str) -> None:
         if arm in SHOWN and run.features is not None:
             self._collect_features(run, arm)
         super().collect(run, arm)
 
-    def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    def _own_figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         trained = [row for row in rows if row["updates"]]
         if len(trained) > 1:
@@ -59,12 +61,6 @@ class ContrastPictures(Pictures):
         if "gallery/x" in self.arrays:
             names = ("x", "examples", "success")
             found["examples"] = examples(*(self.arrays[f"gallery/{n}"] for n in names))
-        trace = self._group("trace/")
-        if trace:
-            found["convergence"] = convergence(trace, _SIMILARITY)
-        changes = self._group("change/")
-        if changes:
-            found["histogram"] = relative_loss_change(changes)
         return found
 
     def _collect_features(self, run: ContrastRun, arm: str) -> None:
@@ -93,18 +89,11 @@ class ContrastPictures(Pictures):
             f"same/{arm}": data.y_train[nearest] == data.y_test[queries][:, None],
         }
 
-    def _collect_attack(self, run: ContrastRun) -> None:
-        augmenter = run.bench.augmenter
-        augmenter.model.set_weights(run.original(run.bench.source_kind))
-        x, moved = run.x[:_GALLERY], run.copies(CANDIDATE)[0][:_GALLERY]
-        self.arrays |= {
-            "gallery/x": x,
-            "gallery/examples": moved,
-            "gallery/success": np.any(x != moved, axis=(1, 2, 3)),
-        }
-        draw = run.seed * run.settings.num_copies
-        trace = augmenter.trace(CANDIDATE, run.x[:_TRACED], draw)
-        self.arrays |= {f"trace/{name}": values for name, values in trace.items()}
+    def _outputs(
+        self, model: keras.Model, x: np.ndarray, examples: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        # A projection is no picture.
+        return {}
 
     def _class_names(self, labels: np.ndarray) -> list[str]:
         if bool(self.arrays["is_cifar"]):
