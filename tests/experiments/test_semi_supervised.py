@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from uae_tf import datasets
+from uae_tf.experiments import resumable_run
 from uae_tf.experiments import semi_supervised as package
 from uae_tf.experiments.semi_supervised import (
     SemiSupervisedSettings,
@@ -146,7 +147,7 @@ def instant(monkeypatch):
 
     monkeypatch.setattr(Bench, "train", train)
     monkeypatch.setattr(experiment.Pictures, "collect", lambda *_: None)
-    monkeypatch.setattr(experiment, "write_report", lambda *_: None)
+    monkeypatch.setattr(resumable_run, "write_report", lambda *_: None)
     train.calls, train.answers = calls, answers
     return train
 

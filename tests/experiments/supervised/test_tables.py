@@ -184,10 +184,11 @@ def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_cr
     )
     results = supervised(chosen, tmp_path)
     rows = {row["arm"]: row for row in results["rows"]}
-    assert list(rows) == ["clean test", "random sampling", "convolution", "noise"]
-    assert [len(row["frechet"]["values"]) for row in rows.values()] == [1, 1, 1, 1]
-    means = [row["frechet"]["mean"] for row in rows.values()]
-    assert means[0] < min(means[1:3]) <= max(means[1:3]) < means[3]
+    references = ["clean test", "attacked, as they are"]
+    assert list(rows) == [*references, "random sampling", "convolution", "noise"]
+    assert [len(row["frechet"]["values"]) for row in rows.values()] == [1] * 5
+    floor, _, *views, ceiling = (row["frechet"]["mean"] for row in rows.values())
+    assert floor < min(views) <= max(views) < ceiling
     # A distance is a number of its extractor too.
     name = results["column_titles"]["frechet"]
     assert name == "FD (small)"

@@ -198,7 +198,7 @@ def distance_bars(
     panels = figure.subplots(1, len(distances), squeeze=False, sharey=True)[0]
     for axes, (name, sets) in zip(panels, distances.items(), strict=True):
         for place, (images, values) in enumerate(sets.items()):
-            is_reference = images in ("clean test", "noise")
+            is_reference = images in ("clean test", "attacked, as they are", "noise")
             colour = CONTROL_COLOUR if is_reference else ADVERSARIAL_COLOUR
             axes.plot([np.mean(values)], [place], "o", color=colour, markersize=9)
             axes.scatter(values, [place + 0.25] * len(values), s=14, color=colour)

@@ -21,7 +21,7 @@ from .table import Arrays, Job, Outcome, Table, attack_row, grouped, over_images
 
 #: Name of the rows -> views of MINE.
 VIEWS = {"random sampling": "compressive", "convolution": "convolution"}
-FLOOR, CEILING = "clean test", "noise"
+FLOOR, ATTACKED, CEILING = "clean test", "attacked, as they are", "noise"
 #: Training images that stand for their distribution.
 REFERENCE = 10_000
 _SHOWN = 8
@@ -54,7 +54,11 @@ class Quality(Table):
         return FeatureExtractor(self.bench.extractor(), name)
 
     def jobs(self) -> dict[str, Job]:
-        found: dict[str, Job] = {FLOOR: self._clean, CEILING: self._noise}
+        found: dict[str, Job] = {
+            FLOOR: self._clean,
+            ATTACKED: self._attacked,
+            CEILING: self._noise,
+        }
         for run in range(self.settings.runs):
             for name in VIEWS:
                 found[f"{name}/{run}"] = functools.partial(self._attack, name, run)
@@ -92,6 +96,11 @@ class Quality(Table):
 
     def _clean(self, progress: Progress) -> Outcome:
         del progress
+        x = self.bench.data.x_test[: self.settings.samples]
+        return Outcome(self._distances(x), {})
+
+    def _attacked(self, progress: Progress) -> Outcome:
+        del progress
         x, _ = self.bench.images(self.bench.classifier())
         return Outcome(self._distances(x), {})
 
@@ -110,7 +119,7 @@ class Quality(Table):
 
     def rows(self, runs: Mapping[str, Any], arrays: Arrays) -> list[dict[str, Any]]:
         rows = []
-        for name in (FLOOR, *VIEWS, CEILING):
+        for name in (FLOOR, ATTACKED, *VIEWS, CEILING):
             entries = [
                 run for key, run in runs.items() if key.partition("/")[0] == name
             ]
@@ -175,8 +184,10 @@ class Quality(Table):
     def meanings(self) -> dict[str, str]:
         settings = self.settings
         return {
-            FLOOR: "The same test images as they are. A floor where there are enough "
-            "of them: few images that are classified correctly are a biased sample.",
+            FLOOR: "As many test images, whatever the classifier makes of them: the "
+            "floor.",
+            ATTACKED: "The images that are attacked, before it: those the classifier "
+            "gets right. They are easy ones, and so further from the training data.",
             "random sampling": f"MINE between K = {settings.projections} Gaussian "
             "measurements of x and of x + δ.",
             "convolution": "MINE between the maps of the first convolution.",
