@@ -22,6 +22,7 @@ from uae_tf.experiments.report import (
     write_report,
 )
 from uae_tf.experiments.report.arms import ARMS
+from uae_tf.experiments.report.arms_table import ESSENTIAL
 from uae_tf.experiments.verdict import Verdict, verdict
 
 MEANS = {
@@ -311,3 +312,12 @@ def test_packages_do_not_load_the_report(package):
     imports = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     assert not any("experiments" in ast.unparse(node) for node in imports)
     assert not any("report" in ast.unparse(node) for node in imports)
+
+
+def test_what_the_table_is_about_is_its_first_column():
+    numbers = {"success_rate": 0.9, "l2": 2.0, "kernel": 0.5}
+    table = arms_table(
+        {"rows": [{"arm": "convolution", **numbers}], "primary": "kernel"}, ESSENTIAL
+    )
+    assert [header.title for header in table.headers] == ["arm", "KD", "ASR", "L2"]
+    assert table.rows[0][1].text.startswith("0.5")

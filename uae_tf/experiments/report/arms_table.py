@@ -274,9 +274,11 @@ def arms_table(
     columns = [
         column
         for column in COLUMNS
-        if keys is None or column.key in keys
+        if keys is None or column.key in (*keys, primary)
         if column.key == primary or any(statistic(r.get(column.key)) for r in rows)
     ]
+    # First: a narrow terminal leaves out columns from the right.
+    columns.sort(key=lambda column: column.key != primary)
     found = [statistic(row.get(c.key)) for row in rows for c in columns if c.is_error]
     unit = str(results.get("error_unit") or "")
     exponent = 0 if unit else exponent_for(s.mean for s in found if s)
