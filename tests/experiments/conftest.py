@@ -41,3 +41,31 @@ def instant_training(monkeypatch, no_report):
 
     monkeypatch.setattr(seed_run, "retrain", retrain)
     return calls
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Presses Ctrl-C in the middle of a job, counted from 1; 0 for never."""
+    original = seed_run.SeedRun._errors
+
+    def at(job):
+        calls = []
+
+        def run(self, *arguments):
+            # Every job measures twice: test data and training data.
+            calls.append(self)
+            if len(calls) == 2 * job and job:
+                raise KeyboardInterrupt
+            return original(self, *arguments)
+
+        monkeypatch.setattr(seed_run.SeedRun, "_errors", run)
+
+    return at
+
+
+@pytest.fixture
+def errors():
+    """Test errors of a run's results, by arm."""
+    return lambda results: {
+        row["arm"]: row["test_error"]["values"] for row in results["rows"]
+    }

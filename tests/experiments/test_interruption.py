@@ -6,11 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from uae_tf.cli import app
 from uae_tf.experiments.reconstruction import reconstruct
-from uae_tf.experiments.seed_run import SeedRun
 from uae_tf.experiments.settings import ReconstructionSettings
 from uae_tf.experiments.storage import read_json
 
@@ -20,63 +17,6 @@ TINY = {"samples": 64, "epochs": 1, "steps": 2, "similarity": "gaussian"}
 
 def settings(**changes):
     return ReconstructionSettings(**{**TINY, "arms": ARMS, "seeds": 2, **changes})
-
-
-def errors(results):
-    return {r["arm"]: r["test_error"]["values"] for r in results["rows"]}
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Presses Ctrl-C in the middle of a job, counted from 1; 0 for never."""
-    original = SeedRun._errors
-
-    def at(job):
-        calls = []
-
-        def run(self, *arguments):
-            # Every job measures twice: test data and training data.
-            calls.append(self)
-            if len(calls) == 2 * job and job:
-                raise KeyboardInterrupt
-            return original(self, *arguments)
-
-        monkeypatch.setattr(SeedRun, "_errors", run)
-
-    return at
-
-
-def test_ctrl_c_keeps_finished_jobs_and_resume_goes_on(
-    tmp_path, full_run, interrupt, monkeypatch
-):
-    arms = ("original", "gaussian_0.01", "l2_uae")
-    command = ["reconstruct", "--samples", "64", "--epochs", "1", "--steps", "2"]
-    command += ["--seeds", "2", "--arms", ",".join(arms), "--out", str(tmp_path)]
-    interrupt(3)
-    stopped = CliRunner().invoke(app, command)
-    assert stopped.exit_code == 130
-    assert "--resume" in stopped.stdout
-    assert "pending" in stopped.stdout
-    saved = read_json(tmp_path / "results.json")
-    assert saved["complete"] is False
-    expected = errors(full_run[0])
-    assert errors(saved) == {arm: expected[arm][:1] for arm in arms[:2]}
-    assert ">pending<" in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-    interrupt(0)
-    trained = []
-    train = SeedRun._train
-    monkeypatch.setattr(
-        SeedRun, "_train", lambda self, *a: trained.append(a[3]) or train(self, *a)
-    )
-    resumed = CliRunner().invoke(app, [*command, "--resume"])
-    assert resumed.exit_code == 0, resumed.output
-    results = read_json(tmp_path / "results.json")
-    assert results["complete"] is True
-    # As in the run that nobody disturbed, which had all arms.
-    assert errors(results) == {arm: expected[arm] for arm in arms}
-    # The job that was interrupted, and all of the second seed.
-    assert trained == ["l2_uae", "original", "gaussian_0.01", "l2_uae"]
 
 
 @pytest.fixture
@@ -111,7 +51,7 @@ def test_other_settings_are_refused_with_both_sides(interrupted, changes, messag
     assert (interrupted / "results.json").read_bytes() == before
 
 
-def test_seeds_and_arms_may_differ(interrupted):
+def test_seeds_and_arms_may_differ(interrupted, errors):
     more = settings(arms=("original", "gaussian_0.01"), seeds=3)
     results = reconstruct(more, interrupted, resume=True)
     expected = errors(reconstruct(more, interrupted / "straight"))
@@ -121,7 +61,7 @@ def test_seeds_and_arms_may_differ(interrupted):
     assert len(fewer["verdict"] or {}) == 0
 
 
-def test_a_new_run_takes_nothing_from_an_old_one(tmp_path, instant_training):
+def test_a_new_run_takes_nothing_from_an_old_one(tmp_path, instant_training, errors):
     old, new = tmp_path / "old", tmp_path / "new"
     reconstruct(settings(epochs=3, arms=("original", "start_noise")), old)
     assert (old / "originals" / "original-dense-1.npz").exists()

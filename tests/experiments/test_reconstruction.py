@@ -3,9 +3,12 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from uae_tf.cli import app
 from uae_tf.experiments import summary
 from uae_tf.experiments.reconstruction import reconstruct
+from uae_tf.experiments.seed_run import SeedRun
 from uae_tf.experiments.settings import ARMS, ReconstructionSettings
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
@@ -200,3 +203,36 @@ def test_one_sample_is_enough_but_not_to_choose_a_sigma(tmp_path, no_report):
     with pytest.raises(ValueError, match=r"gaussian_tuned.*two or more"):
         small_run(tmp_path / "none", ("gaussian_tuned",), samples=1)
     assert not (tmp_path / "none").exists()
+
+
+def test_ctrl_c_keeps_finished_jobs_and_resume_goes_on(
+    tmp_path, full_run, interrupt, errors, monkeypatch
+):
+    arms = ("original", "gaussian_0.01", "l2_uae")
+    command = ["reconstruct", "--samples", "64", "--epochs", "1", "--steps", "2"]
+    command += ["--seeds", "2", "--arms", ",".join(arms), "--out", str(tmp_path)]
+    interrupt(3)
+    stopped = CliRunner().invoke(app, command)
+    assert stopped.exit_code == 130
+    assert "--resume" in stopped.stdout
+    assert "pending" in stopped.stdout
+    saved = read_json(tmp_path / "results.json")
+    assert saved["complete"] is False
+    expected = errors(full_run[0])
+    assert errors(saved) == {arm: expected[arm][:1] for arm in arms[:2]}
+    assert ">pending<" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    interrupt(0)
+    trained = []
+    train = SeedRun._train
+    monkeypatch.setattr(
+        SeedRun, "_train", lambda self, *a: trained.append(a[3]) or train(self, *a)
+    )
+    resumed = CliRunner().invoke(app, [*command, "--resume"])
+    assert resumed.exit_code == 0, resumed.output
+    results = read_json(tmp_path / "results.json")
+    assert results["complete"] is True
+    # As in the run that nobody disturbed, which had all arms.
+    assert errors(results) == {arm: expected[arm] for arm in arms}
+    # The job that was interrupted, and all of the second seed.
+    assert trained == ["l2_uae", "original", "gaussian_0.01", "l2_uae"]
