@@ -120,7 +120,11 @@ class Page:
         columns = found["columns"]
         formats = [column.get("format", "") for column in columns]
         rows = [
-            tuple(Cell(format(v, f)) for v, f in zip(row, formats, strict=True))
+            tuple(
+                # null: not measured.
+                Cell("" if v is None else format(v, f))
+                for v, f in zip(row, formats, strict=True)
+            )
             for row in found["rows"]
         ]
         headers = tuple(Header(column["title"]) for column in columns)
