@@ -106,7 +106,7 @@ class Experiment(ResumableRun):
         """Measures what is no arm, into ``further``, after the arms of a seed."""
         del run
 
-    def findings(self) -> dict[str, Any]:
+    def conclusions(self) -> dict[str, Any]:
         rows = summary.rows(self.settings, self.runs, self.statistics)
         return {
             "rows": [row | self.paper_numbers(row["arm"]) for row in rows],

@@ -68,7 +68,7 @@ class ResumableRun(ABC):
         """Runs what is not in ``runs`` yet, and calls :meth:`write` after each job."""
 
     @abstractmethod
-    def findings(self) -> dict[str, Any]:
+    def conclusions(self) -> dict[str, Any]:
         """What results.json says beside settings, environment and ``runs``."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class ResumableRun(ABC):
             "experiment": self.name,
             "settings": self.described_settings(),
             "environment": self.environment,
-            **self.findings(),
+            **self.conclusions(),
             "complete": is_complete,
             "command": self.environment["command"],
             "runs": self.runs,

@@ -133,7 +133,7 @@ class _Experiment(ResumableRun):
             self.write()
         self.progress.finish_job()
 
-    def findings(self) -> dict[str, Any]:
+    def conclusions(self) -> dict[str, Any]:
         settings, choices = self.settings, self._choices()
         return {
             "rows": summary.rows(settings, self.runs, choices),

@@ -101,7 +101,7 @@ class _Experiment(ResumableRun):
         self.runs[key] = numbers
         self.write()
 
-    def findings(self) -> dict[str, Any]:
+    def conclusions(self) -> dict[str, Any]:
         table = self.table
         done = {
             key: array
