@@ -14,6 +14,7 @@ from .arrays import (
     check_count,
 )
 from .epochs import EpochDataset
+from .pipeline import read_ahead
 
 TARGETS = ("self", "clean", "pair")
 
@@ -202,9 +203,8 @@ class AugmentedDataset(EpochDataset):
                 self.batch_size
             )
         )
-        dataset = batches.map(gather, num_parallel_calls=tf.data.AUTOTUNE)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
-        return dataset.prefetch(tf.data.AUTOTUNE)
+        dataset = read_ahead(batches, gather)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
 
     @property
     def x(self) -> np.ndarray:
