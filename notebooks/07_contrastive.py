@@ -34,7 +34,7 @@ from keras import layers
 import uae_tf
 from uae_tf.evaluation.embedding import embed, knn_accuracy
 from uae_tf.evaluation.linear_probe import head_scores, linear_probe
-from uae_tf.evaluation.robustness import robustness_curve
+from uae_tf.evaluation.robustness import RobustnessCurve
 from uae_tf.experiments.contrast.bench import shrink
 from uae_tf.experiments.report.contrast import examples, retrieval
 from uae_tf.models import SimCLR, SimCLRAugment
@@ -162,9 +162,8 @@ print(f"noise of that size: success {success:.0%}, loss {change:+.1%}")
 # %%
 classifier = linear_probe(model.encoder, x_train, y_train, epochs=50, batch_size=128)
 print(head_scores(classifier, x_test, y_test))
-for point in robustness_curve(
-    classifier, x_test[:100], y_test[:100], (4 / 255,), steps=10
-):
+curve = RobustnessCurve(classifier, epsilons=(4 / 255,), steps=10)
+for point in curve(x_test[:100], y_test[:100]):
     radius = 255 * point["epsilon"]
     print(f"within {radius:.0f}/255: {point['accuracy']:.0%} keep their class")
 

@@ -6,7 +6,7 @@ from keras import layers
 from uae_tf import PGDAttack, UntargetedMargin
 from uae_tf.evaluation.embedding import embed, logistic_probe
 from uae_tf.evaluation.linear_probe import head_scores, linear_probe
-from uae_tf.evaluation.robustness import robustness_curve
+from uae_tf.evaluation.robustness import RobustnessCurve
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_robustness_falls_with_the_radius(images, classifier):
     x, y = images[0][:40], images[1][:40].copy()
     y[0] = (y[0] + 1) % 4  # Wrong to begin with.
     radii = (1e-4, 0.05, 0.3)
-    curve = robustness_curve(classifier, x, y, radii, steps=5, batch_size=16)
+    curve = RobustnessCurve(classifier, radii, steps=5, batch_size=16)(x, y)
     assert [point["epsilon"] for point in curve] == [0.0, *radii]
     accuracies = [point["accuracy"] for point in curve]
     clean = float(np.mean(classifier.predict(x, verbose=0).argmax(axis=1) == y))
@@ -117,12 +117,12 @@ def test_the_curve_is_the_attacks(images, classifier):
         UntargetedMargin(classifier), epsilon=0.05, steps=5, step_size=0.01
     )
     lost = attack(x, y).success.mean()
-    (_, point) = robustness_curve(classifier, x, y, (0.05,), steps=5)
+    (_, point) = RobustnessCurve(classifier, (0.05,), steps=5)(x, y)
     assert point["accuracy"] == pytest.approx(1.0 - lost)
 
 
 def test_robustness_of_a_classifier_that_is_always_wrong(images, classifier):
     x, y = images[0][:4], (classifier.predict(images[0][:4], verbose=0)).argmax(1)
-    _, point = robustness_curve(classifier, x, (y + 1) % 4, (0.1,), steps=1)
+    _, point = RobustnessCurve(classifier, (0.1,), steps=1)(x, (y + 1) % 4)
     assert point["accuracy"] == 0.0
     assert np.isnan(point["accuracy_of_correct"])

@@ -10,6 +10,9 @@ from keras import layers
 from uae_tf import CLAE, datasets
 from uae_tf.datasets import Dataset
 from uae_tf.evaluation.contrastive import contrastive_loss
+from uae_tf.evaluation.embedding import embed
+from uae_tf.evaluation.linear_probe import head_scores, linear_head
+from uae_tf.experiments.arrays import read_arrays
 from uae_tf.experiments.contrast import ContrastSettings, bench, contrast, pictures
 from uae_tf.experiments.contrast import run as contrast_run
 from uae_tf.experiments.contrast.bench import ContrastBench, shrink
@@ -102,6 +105,27 @@ def test_curves_have_a_number_for_each_epoch(run):
     assert "loss_curve" not in results["runs"]["untrained"]["0"]
 
 
+def test_every_encoder_has_a_robustness_curve_of_its_own(run):
+    results, out = run
+    radii = [0.0, *(radius / 255 for radius in RECIPES["quick"].radii)]
+    for arm in SHOWN:
+        entry = results["runs"][arm]["0"]
+        found, accuracy = np.transpose(entry["robustness_curve"])
+        np.testing.assert_allclose(found, radii)
+        assert (np.diff(accuracy) <= 0.0).all()
+    # Not those of the encoder or head that was measured before.
+    settings = ContrastSettings("digits", arms=SHOWN, seeds=1, **TINY)
+    data = datasets.load("digits", samples=48)
+    trained = ContrastBench(settings, data)
+    weights = read_arrays(out / "originals" / "original-simclr-0.npz")
+    trained.judge.model.set_weights(list(weights.values()))
+    encoder = trained.judge.model.encoder
+    head = linear_head(embed(encoder, data.x_train), data.y_train)
+    scores = head_scores(head, embed(encoder, data.x_test[:128]), data.y_test[:128])
+    (_, clean), *_ = results["runs"]["original"]["0"]["robustness_curve"]
+    assert clean == pytest.approx(scores["accuracy"])
+
+
 def test_settings_are_told_as_they_turned_out(run):
     settings = run[0]["settings"]
     assert settings["learning_rate"] == RECIPES["quick"].learning_rate
@@ -120,7 +144,7 @@ def test_report_in_the_experiments_own_words(run):
     pictures = {path.stem for path in (out / "figures").glob("*.png")}
     assert pictures == {
         *("errors", "learning_curves", "embeddings", "retrieval", "examples"),
-        *("convergence", "histogram"),
+        *("convergence", "histogram", "robustness"),
     }
     assert not any((out / "backup").iterdir())
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..attacks import PGDAttack
 from ..criteria import UntargetedMargin
@@ -15,37 +16,20 @@ from ..criteria import UntargetedMargin
 EPSILONS = tuple(number / 255 for number in (1, 2, 4, 6, 8, 10, 12, 14, 16))
 
 
-def robustness_curve(
-    classifier: keras.Model,
-    x: np.ndarray,
-    y: np.ndarray,
-    epsilons: Sequence[float] = EPSILONS,
-    steps: int = 100,
-    batch_size: int = 256,
-    seed: int = 0,
-) -> list[dict[str, float]]:
+class RobustnessCurve:
     """Accuracy under projected gradient descent within growing L-infinity balls.
 
     Random start and steps of ``min(0.01, 2.5 epsilon / steps)``: the published 0.01 is
-    longer than the two smallest radii.
+    longer than the two smallest radii. The attack is traced once, for all radii and
+    all calls, so the classifier may be given other weights in between.
 
     Args:
         classifier: returns logits ``(batch, C)``; attacked as a whole, a linear head
             with its encoder.
-        x: ``(N, *shape)`` in [0, 1].
-        y: ``(N,)`` class numbers.
         epsilons: radii, in units of x.
         steps: iterations for each radius.
         batch_size: samples per compiled call.
         seed: of the starts.
-
-    Returns:
-        For each radius, 0 first: ``epsilon``; ``accuracy``, the share of all samples
-        that keep their class; ``accuracy_of_correct``, the share among those that had
-        it (NaN where none had). A sample counts as lost if it was wrong to begin with.
-
-    Raises:
-        ValueError: labels or logits that do not fit.
 
     Cost:
         ``N x steps`` forward and backward passes for each radius.
@@ -53,29 +37,66 @@ def robustness_curve(
     Reference:
         SPEC 2.7.5, 6.12.
     """
-    criterion = UntargetedMargin(classifier)
-    margins, _ = criterion.evaluate(x, x, y, batch_size)
-    is_correct = margins > 0.0
-    curve = [_point(0.0, is_correct, is_correct)]
-    for epsilon in epsilons:
-        is_kept = is_correct.copy()
-        if is_correct.any():
-            attack = PGDAttack(
-                criterion,
-                epsilon=epsilon,
-                steps=steps,
-                step_size=min(0.01, 2.5 * epsilon / steps),
-                seed=seed,
-            )
-            size = min(batch_size, int(is_correct.sum()))
-            rows = np.flatnonzero(is_correct)
-            with warnings.catch_warnings():
-                # That a small radius changes no class is a result here.
-                warnings.filterwarnings("ignore", "The attack succeeded on no sample")
-                found = attack(x[rows], y[rows], batch_size=size, sample_ids=rows)
-            is_kept[rows] = ~found.success
-        curve.append(_point(float(epsilon), is_kept, is_correct))
-    return curve
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        epsilons: Sequence[float] = EPSILONS,
+        steps: int = 100,
+        batch_size: int = 256,
+        seed: int = 0,
+    ) -> None:
+        self.criterion = UntargetedMargin(classifier)
+        self.epsilons = epsilons
+        self.batch_size = batch_size
+        self.attack = PGDAttack(self.criterion, steps=steps, seed=seed)
+        # In the place of numbers, which would be part of the traced graph.
+        self.attack.epsilon = tf.Variable(0.0, trainable=False)
+        self.attack.step_size = tf.Variable(0.0, trainable=False)
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> list[dict[str, float]]:
+        """Measures the curve.
+
+        Args:
+            x: ``(N, *shape)`` in [0, 1].
+            y: ``(N,)`` class numbers.
+
+        Returns:
+            For each radius, 0 first: ``epsilon``; ``accuracy``, the share of all
+            samples that keep their class; ``accuracy_of_correct``, the share among
+            those that had it (NaN where none had). A sample counts as lost if it was
+            wrong to begin with.
+
+        Raises:
+            ValueError: labels or logits that do not fit.
+        """
+        margins, _ = self.criterion.evaluate(x, x, y, self.batch_size)
+        is_correct = margins > 0.0
+        curve = [_point(0.0, is_correct, is_correct)]
+        for epsilon in self.epsilons:
+            is_kept = is_correct.copy()
+            if is_correct.any():
+                rows = np.flatnonzero(is_correct)
+                is_kept[rows] = ~self._is_lost(x[rows], y[rows], rows, epsilon, len(x))
+            curve.append(_point(float(epsilon), is_kept, is_correct))
+        return curve
+
+    def _is_lost(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        ids: np.ndarray,
+        epsilon: float,
+        num_samples: int,
+    ) -> np.ndarray:
+        self.attack.epsilon.assign(epsilon)
+        self.attack.step_size.assign(min(0.01, 2.5 * epsilon / self.attack.steps))
+        # However many were correct: batches of one size are traced once.
+        size = min(self.batch_size, num_samples)
+        with warnings.catch_warnings():
+            # That a small radius changes no class is a result here.
+            warnings.filterwarnings("ignore", "The attack succeeded on no sample")
+            return self.attack(x, y, batch_size=size, sample_ids=ids).success
 
 
 def _point(

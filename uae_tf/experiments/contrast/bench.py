@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ...criteria import Contrastive
 from ...datasets import Dataset
+from ...evaluation.robustness import RobustnessCurve
 from ...models import ResNet18, SimCLR, SimCLRAugment
 from ...optimizers import LARS, simclr_schedule
 from ...training import CLAE
@@ -52,6 +53,18 @@ class ContrastBench(Bench):
                     "no negatives. Choose another number of either."
                 )
         super().__init__(settings, data, "simclr", "simclr")
+        self._probe = keras.Sequential(
+            [
+                keras.Input(data.sample_shape),
+                self.judge.model.encoder,
+                keras.layers.Dense(data.num_classes, dtype="float32"),
+            ]
+        )
+        self._robustness = RobustnessCurve(
+            self._probe,
+            [radius / 255 for radius in self.recipe.radii],
+            self.recipe.robust_steps,
+        )
 
     @property
     def epochs(self) -> int:
@@ -93,6 +106,12 @@ class ContrastBench(Bench):
     def make_augmenter(self, model: keras.Model) -> Augmenter:
         size = self.recipe.attack_batch
         return Augmenter(self._criterion(model), self.settings, size)
+
+    def robustness(self, head: keras.Sequential) -> list[dict[str, float]]:
+        """The curve of the judge's encoder with a linear head on it, on test data."""
+        self._probe.layers[-1].set_weights(head.get_weights())
+        rows = slice(self.recipe.robust_samples)
+        return self._robustness(self.data.x_test[rows], self.data.y_test[rows])
 
     def _criterion(self, model: keras.Model) -> Contrastive:
         return Contrastive(model, self.reference, self.recipe.num_views)

@@ -23,6 +23,7 @@ from .settings import ContrastSettings
 PAPER = {"original": (0.9130, None), "mine_uae": (0.9288, 1.0)}
 #: Points by which training must lift an encoder to have been one.
 LEAST_GAIN = 15.0
+_CURVES = ("loss_curve", "knn_curve", "robustness_curve")
 _MEANINGS = {
     "test_error": "Share of test samples that a linear head on the frozen encoder "
     "(Keras, 100 epochs) does not give their class, mean ± standard deviation over "
@@ -99,9 +100,8 @@ class Contrast(Experiment):
             "paper_success_rate": success,
             # What the curves are drawn from: lists, no numbers of the table.
             "curves": [
-                {name: entry[name] for name in ("loss_curve", "knn_curve")}
+                {name: entry[name] for name in _CURVES if name in entry}
                 for entry in self.runs.get(arm, {}).values()
-                if "loss_curve" in entry
             ],
         }
 

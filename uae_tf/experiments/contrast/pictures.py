@@ -11,7 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from ..pictures import Pictures
 from ..report import errors_by_arm
-from ..report.contrast import embeddings, examples, learning_curves, retrieval
+from ..report.contrast import (
+    embeddings,
+    examples,
+    learning_curves,
+    retrieval,
+    robustness,
+)
 from ..summary import CANDIDATE
 from .run import ContrastRun
 
@@ -40,15 +46,12 @@ class ContrastPictures(Pictures):
         trained = [row for row in rows if row["updates"]]
         if len(trained) > 1:
             found["errors"] = errors_by_arm(trained, label="linear probe error (%)")
-        curves = {row["arm"]: row["curves"] for row in trained if row.get("curves")}
-        if curves:
+        if losses := _curves(trained, "loss_curve"):
             found["learning_curves"] = learning_curves(
-                {
-                    arm: [c["loss_curve"] for c in seeds]
-                    for arm, seeds in curves.items()
-                },
-                {arm: [c["knn_curve"] for c in seeds] for arm, seeds in curves.items()},
+                losses, _curves(trained, "knn_curve")
             )
+        if attacked := _curves(rows, "robustness_curve"):
+            found["robustness"] = robustness(attacked)
         points = self._group("embedding/")
         if points:
             labels = self.arrays["labels"]
@@ -99,6 +102,15 @@ class ContrastPictures(Pictures):
         if bool(self.arrays["is_cifar"]):
             return list(_CIFAR_CLASSES)
         return [str(number) for number in range(int(labels.max()) + 1)]
+
+
+def _curves(rows: list[dict[str, Any]], name: str) -> dict[str, list[Any]]:
+    """Arm -> one curve per seed that has it; arms without are left out."""
+    found = {
+        row["arm"]: [curves[name] for curves in row["curves"] if name in curves]
+        for row in rows
+    }
+    return {arm: curves for arm, curves in found.items() if curves}
 
 
 def _one_of_each(labels: np.ndarray, count: int) -> np.ndarray:

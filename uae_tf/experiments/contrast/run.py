@@ -125,6 +125,10 @@ class ContrastRun(SeedRun):
             "knn_accuracy": knn,
             "logistic_accuracy": float(logistic),
             "head_cross_entropy": scores["head_cross_entropy"],
+            "robustness_curve": [
+                [point["epsilon"], point["accuracy"]]
+                for point in self.bench.robustness(head)
+            ],
             "contrastive_loss": contrastive_loss(
                 model, data.x_test, min(_LOSS_BATCH, len(data.x_test))
             ),

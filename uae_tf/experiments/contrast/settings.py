@@ -46,6 +46,9 @@ class ContrastRecipe:
         head_augment: whether the linear head sees crops and mirror images, anew in each
             epoch, as published.
         checks: how often in a training the neighbours are asked.
+        radii: of the adversary of the linear head, in 1/255 (SPEC 6.12).
+        robust_samples: test samples that it attacks.
+        robust_steps: its iterations for each radius.
     """
 
     arms: tuple[str, ...]
@@ -66,6 +69,9 @@ class ContrastRecipe:
     stddevs: tuple[float, ...]
     head_augment: bool
     checks: int
+    radii: tuple[int, ...]
+    robust_samples: int
+    robust_steps: int
 
 
 RECIPES: dict[str, ContrastRecipe] = {
@@ -89,6 +95,9 @@ RECIPES: dict[str, ContrastRecipe] = {
         stddevs=(0.05, 0.2),
         head_augment=False,
         checks=5,
+        radii=(1, 2, 4, 8),
+        robust_samples=128,
+        robust_steps=10,
     ),
     # SPEC 6.1 and 6.2. 500 passes over two samples for one are the 1000 epochs of the
     # literature: 98,000 updates for CIFAR-10 in every arm.
@@ -111,6 +120,9 @@ RECIPES: dict[str, ContrastRecipe] = {
         stddevs=(0.05, 0.1, 0.2, 0.3, 0.5),
         head_augment=True,
         checks=20,
+        radii=(1, 2, 4, 6, 8, 10, 12, 14, 16),
+        robust_samples=1000,
+        robust_steps=100,
     ),
 }
 #: What an option may change of a recipe.

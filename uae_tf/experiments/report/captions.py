@@ -28,6 +28,13 @@ CAPTIONS: Mapping[str, Caption] = {
         "Left, line: means over five epochs and all seeds; faint: single epochs of "
         "single seeds. Losses of arms with easier images are lower by themselves.",
     ),
+    "robustness": Caption(
+        "Under an adversary",
+        "How many test images the linear head still gives their class when each pixel "
+        "may be changed by so much against it, encoder and head together (PGD).",
+        "Means over seeds, of the first test images. An image that was wrong to begin "
+        "with stays wrong. More steps would find more.",
+    ),
     "embeddings": Caption(
         "Embeddings",
         "Features of test images in the plane (t-SNE by cosine, first seed). Colours "

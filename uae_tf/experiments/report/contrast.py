@@ -114,6 +114,46 @@ def learning_curves(
     return figure
 
 
+def robustness(curves: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> Figure:
+    """Show how the accuracy of the linear head falls as an adversary's reach grows.
+
+    Args:
+        curves: arm -> one list per seed of (epsilon, accuracy in [0, 1]).
+
+    Returns:
+        The figure: a line per arm, the mean over its seeds.
+
+    Raises:
+        ValueError: no arm.
+
+    Example:
+        >>> figure = robustness({"original": [[[0.0, 0.5], [0.1, 0.2]]]})
+        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        [50.0, 20.0]
+    """
+    if not curves:
+        raise ValueError("curves must hold one arm or more, got none.")
+    means = {arm: np.mean(seeds, axis=0) for arm, seeds in curves.items()}
+    ends = ", ".join(f"{arm} {100 * m[-1, 1]:.1f} %" for arm, m in means.items())
+    figure = new_figure(
+        6.6,
+        4.4,
+        "Accuracy of the linear head under an adversary of growing reach. At the "
+        f"largest: {ends}.",
+    )
+    axes = figure.subplots()
+    for number, (arm, points) in enumerate(means.items()):
+        radii, accuracy = points.T
+        look = _look(arm, number)
+        axes.plot(255 * radii, 100 * accuracy, label=arm, marker="o", ms=3, **look)
+    axes.set_xlabel("largest change of a pixel (1/255)", fontsize=LABEL)
+    axes.set_ylabel("accuracy of the linear head (%)", fontsize=LABEL)
+    axes.set_ylim(bottom=0)
+    tidy(axes)
+    axes.legend(fontsize=SMALL, frameon=False)
+    return figure
+
+
 def embeddings(
     points: Mapping[str, np.ndarray], labels: np.ndarray, names: Sequence[str]
 ) -> Figure:
