@@ -160,6 +160,8 @@ def test_tf_data_there_and_back():
         np.testing.assert_allclose(read.sample_weight, weight, rtol=1e-6)
     served = data.as_tf_data()
     assert served.cardinality() == len(data)
+    # Whose thread the removal of an iterator would wait for.
+    assert served.options().autotune.enabled is False
     first = list(served.as_numpy_iterator())
     np.testing.assert_array_equal(inputs_of(first), inputs_of(epoch_of(data, 0)))
     data.set_examples(x + 50)

@@ -3,8 +3,10 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from uae_tf.training import retrain
+from uae_tf.training.pipeline import counted_batches
 
 X = np.random.default_rng(0).random((50, 6)).astype("float32")
 
@@ -74,6 +76,13 @@ def test_every_pass_shows_every_row_once():
     assert float(trained.model.rows) == 100
     np.testing.assert_allclose(float(trained.model.seen_inputs), 2 * X.sum(), rtol=1e-5)
     assert float(trained.model.steps) == 8
+
+
+def test_nothing_is_left_to_autotuning():
+    """Its thread outlives a training, and the removal of an iterator waits for it."""
+    first = tf.Variable(0, dtype=tf.int64)
+    batches = counted_batches((X,), 10, 4, 0, first)
+    assert batches.options().autotune.enabled is False
 
 
 def test_separate_targets():
