@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -57,6 +59,20 @@ class JobProgress:
     def update(self, done: int, total: int | None) -> None:
         """So much of the current step is done."""
         self._bars.update(self._job, completed=done, total=total)
+
+    @contextmanager
+    def inside(self, description: str) -> Iterator[Callable[[int, int | None], None]]:
+        """A step within the current one, which goes on afterwards.
+
+        Yields:
+            What its progress is told to, as ``(done, total)``.
+        """
+        outer = self._bars.tasks[self._job].description
+        self.start(description)
+        try:
+            yield self.update
+        finally:
+            self.start(outer)
 
     def finish_job(self) -> None:
         """One more of all jobs is done."""

@@ -8,8 +8,10 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from uae_tf import PenaltyAttack, UntargetedMargin, datasets
+from uae_tf.experiments.progress import JobProgress
 from uae_tf.experiments.storage import read_json, write_json
 from uae_tf.experiments.supervised import (
     SupervisedSettings,
@@ -212,6 +214,10 @@ def test_robust_attacks_two_classifiers(settings, tmp_path, no_critics, monkeypa
     assert not trained.compiled
 
 
+def shown(progress):
+    return progress._bars.tasks[1].description
+
+
 def test_a_classifier_is_trained_once_and_kept(settings, tmp_path, monkeypatch):
     def tiny(dataset, recipe):
         model = keras.Sequential(
@@ -227,7 +233,17 @@ def test_a_classifier_is_trained_once_and_kept(settings, tmp_path, monkeypatch):
     first = Bench(chosen, tmp_path).classifier()
     again = Bench(chosen, tmp_path).classifier()
     np.testing.assert_array_equal(first.get_weights()[0], again.get_weights()[0])
-    other = Bench(chosen, tmp_path).extractor()
+    progress = JobProgress(1, Console(quiet=True))
+    progress.start("a job")
+    seen = []
+    monkeypatch.setattr(
+        progress, "update", lambda *counts: seen.append((shown(progress), *counts))
+    )
+    watched = Bench(chosen, tmp_path)
+    watched.progress = progress
+    other = watched.extractor()
+    assert seen == [("training the extractor", 1, 1)]
+    assert shown(progress) == "a job"
     assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
 
 

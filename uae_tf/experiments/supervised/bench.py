@@ -19,6 +19,7 @@ from ...evaluation import CriticInformation, error_rate, structural_similarity
 from ...files import atomic_file
 from ...mine.layers import first_convolution
 from ...models import build_classifier, check_logits, classifier_recipe
+from ..progress import JobProgress
 from .robust_training import train_robust
 from .settings import SupervisedSettings
 
@@ -28,6 +29,14 @@ BESIDE = Path("assets.extra", "model.keras")
 CRITIC_STEPS = 1000
 
 Progress = Callable[[int, int | None], None]
+Callbacks = list[keras.callbacks.Callback]
+Train = Callable[[Callbacks], keras.Model]
+
+_TRAININGS = {
+    "classifier": "training the classifier",
+    "robust": "training the robust classifier",
+    "features": "training the extractor",
+}
 
 
 class Bench:
@@ -42,6 +51,8 @@ class Bench:
         self.settings = settings
         self.cache = cache
         self.data: Dataset = datasets.load(settings.dataset, settings.data_dir)
+        #: Where the training of a classifier is shown; None for nowhere.
+        self.progress: JobProgress | None = None
         self._models: dict[str, keras.Model] = {}
         self._judges: dict[tuple[int, str], CriticInformation] = {}
 
@@ -118,9 +129,7 @@ class Bench:
                 found[name] = self._judges[key](x, examples)
         return found
 
-    def _model(
-        self, name: str, path: str | None, train: Callable[[], keras.Model]
-    ) -> keras.Model:
+    def _model(self, name: str, path: str | None, train: Train) -> keras.Model:
         if name not in self._models:
             cached = self.cache / f"{name}.keras"
             if path is not None:
@@ -128,7 +137,7 @@ class Bench:
             elif cached.exists():
                 model = load_classifier(cached)
             else:
-                model = train()
+                model = self._shown(name, train)
                 with atomic_file(cached) as temporary:
                     # Keras knows its format by the ending.
                     keras_file = temporary.with_suffix(".keras")
@@ -138,7 +147,13 @@ class Bench:
             self._models[name] = model
         return self._models[name]
 
-    def _train(self, seed: int | None = None) -> keras.Model:
+    def _shown(self, name: str, train: Train) -> keras.Model:
+        if self.progress is None:
+            return train([])
+        with self.progress.inside(_TRAININGS[name]) as report:
+            return train([_Epochs(report)])
+
+    def _train(self, callbacks: Callbacks, seed: int | None = None) -> keras.Model:
         settings = self.settings
         seed = settings.seed if seed is None else seed
         recipe = classifier_recipe(settings.dataset, settings.recipe)
@@ -148,23 +163,37 @@ class Bench:
             *(self.data.x_train, self.data.y_train),
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
+            callbacks=callbacks,
             verbose=0,
         )
         return _without_optimizer(model)
 
-    def _train_other(self) -> keras.Model:
+    def _train_other(self, callbacks: Callbacks) -> keras.Model:
         # Other weights: an attack moves the features of the attacked network.
-        return self._train(self.settings.seed + 1)
+        return self._train(callbacks, self.settings.seed + 1)
 
-    def _train_robust(self) -> keras.Model:
+    def _train_robust(self, callbacks: Callbacks) -> keras.Model:
         settings, data = self.settings, self.data
         count = settings.robust_samples
         model = train_robust(
             *(data.x_train[:count], data.y_train[:count]),
             epochs=settings.robust_epochs,
             seed=settings.seed,
+            callbacks=callbacks,
         )
         return _without_optimizer(model)
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Reports the epochs of a training."""
+
+    def __init__(self, report: Progress) -> None:
+        super().__init__()
+        self.report = report
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        del logs
+        self.report(epoch + 1, self.params["epochs"])
 
 
 def load_classifier(path: str | Path) -> keras.Model:

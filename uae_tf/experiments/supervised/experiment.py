@@ -76,6 +76,7 @@ class _Experiment(ResumableRun):
         self.table = _TABLES[settings.table](settings, self.bench)
         self.jobs = self.table.jobs()
         self.progress = JobProgress(len(self.jobs), console)
+        self.bench.progress = self.progress
 
     def prepare(self) -> None:
         classifiers, arrays = self.out / "classifiers", self.out / _ARRAYS
