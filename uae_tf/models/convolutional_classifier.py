@@ -54,7 +54,7 @@ class ConvolutionalClassifier(keras.Model):
         (None, 10)
 
     Reference:
-        SPEC 7.1.3, 7.1.6. Not published and not here: ZCA whitening inside the network.
+        SPEC 7.1.3, 7.1.6, without its ZCA whitening (docs/DECISIONS.md says why).
     """
 
     def __init__(
