@@ -12,6 +12,8 @@ import tensorflow as tf
 from .autoencoder import check_input_shape, sample_tail, vector_head
 from .layers import chain, check_units
 
+#: Updates per compiled call of `pretrain` at most: beyond it nothing is gained.
+_MOST_STEPS = 25
 #: Stride-2 convolutions on the way to the code of `convolutional`.
 _HALVINGS = 3
 
@@ -193,8 +195,13 @@ class AdversarialExampleGenerator(keras.Model):
             **settings: Further arguments of `fit`.
         """
         optimizer = keras.optimizers.Adam(learning_rate)
-        # XLA is slower on CPUs for networks this small.
-        self.compile(optimizer, "mse", jit_compile=False)
+        # XLA is slower on CPUs for networks this small, and so is a call per update.
+        self.compile(
+            optimizer,
+            "mse",
+            jit_compile=False,
+            steps_per_execution=min(_MOST_STEPS, -(-len(x) // batch_size)),
+        )
         return self.fit(x, x, batch_size=batch_size, epochs=epochs, **settings)
 
     def get_config(self) -> dict[str, Any]:
