@@ -25,10 +25,8 @@ import numpy as np
 
 import uae_tf
 from uae_tf.evaluation import error_rate, reconstruction_errors
-from uae_tf.experiments.supervised.robust_training import (
-    robust_accuracy,
-    train_robust,
-)
+from uae_tf.evaluation.robustness import robust_accuracy
+from uae_tf.experiments.supervised.robust_training import train_robust
 from uae_tf.files import write_atomic
 
 DATA = {

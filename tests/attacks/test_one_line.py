@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import uae_tf
+from uae_tf.models import SimCLR
 
 SMALL = {"steps": 3, "similarity": uae_tf.GaussianMI()}
 
@@ -24,6 +25,22 @@ def test_datasets(model, x):
     short = uae_tf.attack(model, dataset, **SMALL)
     expected = uae_tf.attack(model, x, **SMALL)
     np.testing.assert_array_equal(short.examples, expected.examples)
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (lambda x: x * 300, ValueError, "`x` has values outside"),
+        (lambda x: (x * 255).astype("uint8"), TypeError, "`x` must be floating"),
+        (lambda x: x[:1], ValueError, "`x` must hold 2 samples or more for a SimCLR"),
+    ],
+)
+def test_a_simclr_blames_what_it_was_given(images, error, message):
+    inputs = keras.Input((4, 4, 3))
+    model = SimCLR(keras.Model(inputs, layers.Flatten()(inputs)))
+    x = np.random.default_rng(0).random((4, 4, 4, 3)).astype("float32")
+    with pytest.raises(error, match=message):
+        uae_tf.attack(model, images(x), **SMALL)
 
 
 def test_a_classifier_is_refused(x):

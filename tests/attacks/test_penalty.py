@@ -144,7 +144,7 @@ def test_the_published_code_moves_delta_towards_similarity(model, data):
 
 
 def test_presets(model):
-    code = PenaltyAttack.from_preset("code", UntargetedMargin(model), GaussianMI())
+    code = PenaltyAttack.from_preset("published", UntargetedMargin(model), GaussianMI())
     assert code.similarity_step == pytest.approx(4e-4)
     assert code.initial_noise == "glorot"
     paper = PenaltyAttack.from_preset("paper", UntargetedMargin(model), steps=5)

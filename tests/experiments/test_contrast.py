@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from rich.console import Console
 
 from uae_tf import CLAE, datasets
 from uae_tf.datasets import Dataset
@@ -16,12 +17,17 @@ from uae_tf.experiments.arrays import read_arrays
 from uae_tf.experiments.contrast import ContrastSettings, bench, contrast, pictures
 from uae_tf.experiments.contrast import run as contrast_run
 from uae_tf.experiments.contrast.bench import ContrastBench, shrink
-from uae_tf.experiments.contrast.experiment import _training_notes, training_check
+from uae_tf.experiments.contrast.experiment import (
+    Contrast,
+    _loaded,
+    _training_notes,
+    training_check,
+)
 from uae_tf.experiments.contrast.pictures import SHOWN
 from uae_tf.experiments.contrast.run import ContrastRun
 from uae_tf.experiments.contrast.settings import ARMS, RECIPES
 from uae_tf.experiments.report import embedding
-from uae_tf.experiments.storage import read_json
+from uae_tf.experiments.storage import read_json, write_json
 from uae_tf.models import SimCLR, SimCLRAugment
 from uae_tf.training import Retrained
 
@@ -262,6 +268,33 @@ def test_recipes_fill_what_is_not_said():
 def test_wrong_settings(changes, message):
     with pytest.raises(ValueError, match=message):
         ContrastSettings(**changes)
+
+
+def test_a_forgotten_resume_does_no_harm(tmp_path, digits):
+    """Neither to what a killed training has saved, nor by taking up another's."""
+    settings = ContrastSettings("digits", arms=SHOWN, seeds=1, **TINY)
+    saved = tmp_path / "backup" / "original-0" / "state"
+    bench_ = ContrastBench(settings, digits)
+    killed = Contrast(settings, bench_, tmp_path, False, Console(quiet=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Contrast, "run_jobs", lambda _: saved.parent.mkdir(parents=True))
+        patch.setattr(Contrast, "figures", lambda *_: {})
+        patch.setattr("uae_tf.experiments.resumable_run.write_report", lambda *_: None)
+        killed.run()
+    results = read_json(tmp_path / "results.json")
+    write_json(tmp_path / "results.json", {**results, "complete": False})
+    with pytest.raises(ValueError, match="Go on with --resume"):
+        contrast(settings, tmp_path)
+    assert saved.parent.exists()
+    with pytest.raises(ValueError, match="epochs: saved 2, requested 3"):
+        contrast(dataclasses.replace(settings, epochs=3), tmp_path, resume=True)
+
+
+def test_a_small_set_is_taken_whole():
+    settings, data = _loaded(ContrastSettings("digits"))
+    assert settings.samples == len(data.x_train) == 1437
+    with pytest.raises(ValueError, match="2000"):
+        _loaded(ContrastSettings("digits", samples=2000))
 
 
 def test_data_that_do_not_fit(digits):

@@ -68,6 +68,14 @@ def test_a_finished_run_is_taken_up_with_more_seeds(comparison):
         assert len(longer.test_errors[arm]) == 3
 
 
+def test_a_run_does_not_go_on_with_other_data(comparison):
+    arguments = {"batch_size": 8, "arms": ARMS, "resume": True, **SETTINGS}
+    with pytest.raises(ValueError, match="data_sha256"):
+        uae_tf.compare(
+            factory, X[:30] * 0.5, X[30:], out=comparison.folder, **arguments
+        )
+
+
 def unbuilt():
     model = keras.Sequential([keras.layers.Dense(6)])
     model.compile("adam", "mse")

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from uae_tf import datasets
 from uae_tf.cli import app
+from uae_tf.datasets import Dataset
 from uae_tf.experiments import summary
 from uae_tf.experiments.reconstruction import reconstruct
-from uae_tf.experiments.seed_run import SeedRun
+from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
 from uae_tf.experiments.settings import ARMS, ReconstructionSettings
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
@@ -195,6 +197,28 @@ def test_conventional_augmentation_with_and_without_uaes(tmp_path, instant_train
     # With UAEs in it, it is no control of theirs.
     compared = [c["control"] for c in results["verdict"]["comparisons"]]
     assert compared == ["conventional"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dataset": "circles"}, "'circles' does not fit: `x` has values outside"),
+        (
+            {"dataset": "table", "arms": ("conventional",), "conventional": ("flip",)},
+            r"arms conventional flip or rotate.*shape \(4,\)",
+        ),
+    ],
+)
+def test_data_that_no_arm_could_use_are_refused_at_once(settings, message, monkeypatch):
+    table = Dataset(*[np.full((8, 4), 0.5, "float32"), np.zeros(8, int)] * 2, "table")
+    load = datasets.load
+    monkeypatch.setattr(
+        datasets, "load", lambda name, *a: table if name == "table" else load(name, *a)
+    )
+    chosen = ReconstructionSettings(**{"model": "dense", "samples": 8, **settings})
+    data = datasets.load(chosen.dataset, None, 8)
+    with pytest.raises(ValueError, match=message):
+        ReconstructionBench(chosen, data)
 
 
 def test_one_sample_is_enough_but_not_to_choose_a_sigma(tmp_path, no_report):

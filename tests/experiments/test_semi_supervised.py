@@ -17,7 +17,7 @@ from uae_tf.experiments.semi_supervised import (
     summary,
 )
 from uae_tf.experiments.semi_supervised.arms import METHODS, Trial, parse_arm
-from uae_tf.experiments.semi_supervised.bench import Bench, LinearDecay, evenly_spaced
+from uae_tf.experiments.semi_supervised.bench import Bench, evenly_spaced
 from uae_tf.experiments.semi_supervised.protocols import PROTOCOLS
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
@@ -276,13 +276,6 @@ def test_svhn_on_mock_data(monkeypatch):
     assert found["updates"] == 10
     assert 0 <= found["test_error"] <= 100
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
-
-
-def test_the_learning_rate_falls_to_zero_in_the_second_half():
-    decay = LinearDecay(0.1, 100)
-    rates = [float(decay(step)) for step in (0, 50, 75, 100)]
-    assert rates == pytest.approx([0.1, 0.1, 0.05, 0.0])
-    assert LinearDecay(**decay.get_config()).updates == 100
 
 
 def test_protocols_name_networks_that_fit_their_data():

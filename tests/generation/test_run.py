@@ -1,13 +1,15 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from filelock import FileLock
 
-from uae_tf import AugmentedDataset, GaussianNoise
+from uae_tf import AugmentedDataset, GaussianNoise, PGDAttack, TargetedMargin
 from uae_tf.generation import GenerationError, generate, load, status
-from uae_tf.generation.sources import ArraySource
+from uae_tf.generation.sources import ArraySource, NpySource
+from uae_tf.generation.worker import attack_rows
 
 from .conftest import SETTINGS, shards
 
@@ -127,6 +129,28 @@ def test_bad_settings_come_before_any_work(run, settings, message):
     with pytest.raises(ValueError, match=message):
         run(**settings)
     assert not (run.directory / "manifest.json").exists()
+
+
+def test_a_broken_sample_does_not_spoil_targets(tmp_path):
+    """What stands in for it has its target too, which its class must not be."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+    black = int(model(np.zeros((1, 8), "float32"))[0].numpy().argmax())
+    x = np.random.default_rng(0).random((200, 8), dtype="float32")
+    x = x[model.predict(x, verbose=0).argmax(axis=1) != black][:6]
+    x[2] = np.nan
+    attack = PGDAttack(TargetedMargin(model), epsilon=0.5, steps=2)
+    result = attack_rows(attack, x, np.full(6, black), range(6), 4)
+    assert result.is_finite.tolist() == [True, True, False, True, True, True]
+    alone = attack_rows(attack, x[3:], np.full(3, black), range(3, 6), 4)
+    np.testing.assert_allclose(result.examples[3:], alone.examples, atol=1e-6)
+
+
+def test_what_is_open_here_is_not_shared(run, files):
+    with pytest.raises(GenerationError, match=r"by its name.*Received: NpySource"):
+        run(data=NpySource(files.x), workers=2)
+    with pytest.raises(GenerationError, match="Received: ndarray"):
+        run(data=np.load(files.x), workers=2)
 
 
 def test_nan_in_some_samples(run, files, undisturbed):

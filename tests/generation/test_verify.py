@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
 
-from uae_tf.generation import GenerationError, verify
+from uae_tf import PGDAttack, UntargetedMargin
+from uae_tf.generation import GenerationError, generate, verify
 
 
 def test_a_sound_run(run, files):
@@ -48,6 +50,23 @@ def test_numbers_that_are_not_true_are_found(run, files, monkeypatch):
     found = verify(run.directory, files.model, files.x)
     assert len(found.problems) == 2 * 7
     assert "sample 3: f is" in str(found)
+
+
+def test_margins_are_not_measured_by_a_clean_loss_that_they_do_not_have(tmp_path):
+    """The batches of a look differ from those of the run, and so does rounding."""
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((8,)), keras.layers.Dense(64), keras.layers.Dense(4)]
+    keras.Sequential(layers).save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    x = np.random.default_rng(0).random((100, 8), dtype="float32")
+    y = model.predict(x, verbose=0).argmax(axis=1)
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    attack = PGDAttack(UntargetedMargin(model), epsilon=0.1, steps=3)
+    run = tmp_path / "run"
+    generate(attack, tmp_path / "data.npz", run, shard_size=16, batch_size=16)
+    found = verify(run, tmp_path / "model.keras", tmp_path / "data.npz", samples=37)
+    assert found.is_sound, str(found)
+    assert found.reevaluated == 37
 
 
 def test_the_wrong_data_or_model_is_refused(run, files, tmp_path):

@@ -111,8 +111,11 @@ def test_tries_start_anew_with_twice_the_epochs(monkeypatch):
             np.testing.assert_array_equal(value, first)
     epochs.clear()
     monkeypatch.setattr(module, "CONVERGED", 0.0)
-    model.fit(X, X, 48, 1, 0, tries=3)
+    seen = []
+    watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(1))
+    model.fit(X, X, 48, 1, 0, [watcher], tries=3)
     assert epochs == [1]
+    assert len(seen) == 1
 
 
 def test_a_second_fit_cools_anew_unless_it_goes_on():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from uae_tf.optimizers import simclr_schedule
+from uae_tf.optimizers import LinearDecay, simclr_schedule
 
 
 def test_the_paper_s_schedule_warms_up_to_the_peak_and_ends_at_zero():
@@ -20,3 +20,10 @@ def test_numbers_out_of_range_are_refused():
         simclr_schedule(1.0, 512, 10, 10)
     with pytest.raises(ValueError, match="above 0"):
         simclr_schedule(1.0, 0, 10)
+
+
+def test_the_learning_rate_falls_to_zero_in_the_second_half():
+    decay = LinearDecay(0.1, 100)
+    rates = [float(decay(step)) for step in (0, 50, 75, 100)]
+    assert rates == pytest.approx([0.1, 0.1, 0.05, 0.0])
+    assert LinearDecay(**decay.get_config()).updates == 100

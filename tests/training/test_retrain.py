@@ -188,6 +188,7 @@ SHARED.train_on_batch(X, X)
         ({"x": X[:0]}, ValueError, "`x` must be an array"),
         ({"y": X[:3]}, ValueError, "`y` must have one row per sample: expected 50"),
         ({"target": "clean"}, ValueError, "`x_target` must be given with"),
+        ({"target": "pair"}, ValueError, "`target` must be one of.*pair"),
         ({"x_target": X}, ValueError, "`x_target` must be given with"),
         ({"target": "clean", "y": X}, ValueError, "Leave out one of the two"),
         ({"x_target": X[:4], "target": "clean"}, ValueError, "`x_target` must have"),

@@ -56,6 +56,17 @@ def test_a_round_of_epochs_visits_each_sample_once_per_slot(
     assert seen.sum() == count // size * size
 
 
+@given(count=st.integers(1, 40), size=st.integers(1, 40))
+def test_in_order_every_sample_has_its_turn(count, size):
+    """The last ones too, where epochs do not divide the samples."""
+    data = AugmentedDataset(numbered(count), shuffle=False, samples_per_epoch=size)
+    size = min(size, count)
+    seen = np.zeros(count, int)
+    for epoch in range(count):
+        seen[data.rows_of_epoch(epoch)] += 1
+    np.testing.assert_array_equal(seen, size)
+
+
 def test_other_rounds_leave_out_other_samples():
     data = AugmentedDataset(numbered(10), samples_per_epoch=4)
     rounds = [

@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
         similarity: float32.
         criterion: float32.
         is_finite: bool.
-        trace: name -> ``(steps + 1, batch)``, empty unless asked for.
+        trace: name -> ``(iterates, batch)``, empty unless asked for.
     """
 
     examples: Samples
@@ -131,7 +131,8 @@ class Attack:
             sample_ids: ``(N,)`` integers that the randomness of a sample follows from;
                 its position by default. Other ids give other start noise.
             progress: True for a progress bar with the time left, or a callable.
-            trace: also return criterion, similarity and multiplier of every iterate.
+            trace: also return what is known of every iterate, see
+                :class:`AttackResult`.
 
         Returns:
             An :class:`AttackResult` in the order of ``x``.
@@ -182,7 +183,7 @@ class Attack:
             check_labels(y, len(x))
         if self.criterion is not None:
             self.criterion.check(x, y)
-            self.criterion.check_start(x, y)
+            self.criterion.check_start(x, y, first_id)
 
     def _collect(self, batch: Batch, trace: bool) -> AttackResult:
         best = None

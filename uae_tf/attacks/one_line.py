@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ..criteria import Contrastive, Criterion, Reconstruction
 from ..models import SimCLR
+from .batches import check_samples
 from .minmax import MinMaxAttack
 from .result import AttackResult
 
@@ -58,7 +59,9 @@ def attack(
     call = {name: settings.pop(name) for name in _CALL_SETTINGS if name in settings}
     criterion: Criterion
     if isinstance(model, SimCLR):
-        criterion = Contrastive(model, _reference(x))
+        criterion = Contrastive(
+            model, _reference(x, settings.get("bounds", (0.0, 1.0)))
+        )
         call.setdefault("batch_size", CONTRASTIVE_BATCH)
     else:
         criterion = Reconstruction(model)
@@ -67,9 +70,19 @@ def attack(
     return MinMaxAttack.from_preset(preset, criterion, **settings)(x, **call)
 
 
-def _reference(x: np.ndarray | tf.data.Dataset) -> np.ndarray:
+def _reference(
+    x: np.ndarray | tf.data.Dataset, bounds: tuple[float, float]
+) -> np.ndarray:
     if isinstance(x, tf.data.Dataset):
         first = next(iter(x), ())
         x = np.asarray(first[0] if isinstance(first, tuple) else first)
     x = np.asarray(x)
+    # Here, so that nobody hears of a reference batch that they did not give.
+    check_samples(x, bounds)
+    if len(x) < 2:
+        raise ValueError(
+            "`x` must hold 2 samples or more for a SimCLR: a view of one is told apart "
+            f"from the others. Received: {len(x)} (of a dataset, in its first batch). "
+            "Use MinMaxAttack(Contrastive(model, reference_batch)) for single samples."
+        )
     return x[:: max(1, len(x) // REFERENCE_SIZE)][:REFERENCE_SIZE]

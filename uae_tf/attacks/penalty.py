@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     # As published: Adam at 2e-5, 20 times an iteration, moves delta as well. A step of
     # Adam has about the length of its rate, whatever the gradient.
-    "code": {"initial_noise": "glorot", "similarity_step": 20 * 2e-5},
+    "published": {"initial_noise": "glorot", "similarity_step": 20 * 2e-5},
 }
 
 
@@ -79,7 +79,7 @@ class PenaltyAttack(SimilarityDescent):
         initial_multiplier: c of the first descent (published code: 1e-3).
         similarity_weight: factor of I.
         similarity_step: length of a further step of every entry of delta per iteration
-            along the similarity alone; 0, but in the preset "code" (SPEC 2.5.2).
+            along the similarity alone; 0, but in the preset "published" (SPEC 2.5.2).
         bounds: smallest and largest value of an example.
         restarts: whole searches from different noise.
         seed: base seed; see :class:`Attack`.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 
+from ..files import atomic_file
 from ..types import Trace
 
 
@@ -27,8 +27,11 @@ class AttackResult:
         l2: ``(N,)`` float32, Euclidean norm of delta.
         linf: ``(N,)`` float32, largest absolute entry of delta.
         is_finite: ``(N,)`` bool, False where a NaN or infinity froze the sample.
-        trace: name -> ``(steps + 1, N)`` of "criterion", "similarity" and "multiplier"
-            at every iterate from the start noise on, if asked for.
+        trace: name -> ``(iterates, N)``, if asked for: "criterion" and, for MinMax and
+            the penalty method, "similarity" and "multiplier" at every iterate from the
+            start noise on. MinMax and PGD have ``steps + 1`` iterates, the penalty
+            method as many in each of its descents, one after the other. None for
+            attacks without iterates.
     """
 
     examples: np.ndarray
@@ -67,18 +70,10 @@ class AttackResult:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an ``.npz`` file, whole or not at all."""
-        path = Path(path)
         arrays = {name: getattr(self, name) for name in self._arrays()}
         arrays |= {f"trace/{k}": v for k, v in (self.trace or {}).items()}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AttackResult:

@@ -67,10 +67,17 @@ class Criterion:
                 f"samples of shape {x.shape[1:]}."
             )
 
-    def check_start(self, x: np.ndarray, y: np.ndarray | None) -> None:
+    def check_start(
+        self, x: np.ndarray, y: np.ndarray | None, first_id: int = 0
+    ) -> None:
         """Raises where an attack on ``x`` would have nothing to do.
 
         An attack calls it after :meth:`check`; evaluating examples does not.
+
+        Args:
+            x: ``(N, *shape)``.
+            y: ``(N,)`` labels, or None.
+            first_id: position of the first row in the whole data, for the message.
         """
 
     def output_shape(self, shape: tuple[int, ...]) -> Any:

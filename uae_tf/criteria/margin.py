@@ -89,13 +89,15 @@ class TargetedMargin(_Margin):
         Hsu et al., AAAI 2022, section 3.1; SPEC 1.3.
     """
 
-    def check_start(self, x: np.ndarray, y: np.ndarray | None) -> None:
-        super().check_start(x, y)
+    def check_start(
+        self, x: np.ndarray, y: np.ndarray | None, first_id: int = 0
+    ) -> None:
+        super().check_start(x, y, first_id)
         # The margin itself, so that kappa plays no part in who is refused.
         reached = self.evaluate(x, x, y)[0] - self.kappa < 0.0
         if not reached.any():
             return
-        rows = np.flatnonzero(reached)
+        rows = first_id + np.flatnonzero(reached)
         named = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
         raise ValueError(
             "`y` must hold target classes other than the samples' own: TargetedMargin "

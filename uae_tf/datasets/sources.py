@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
 import urllib.request
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 TIMEOUT_SECONDS = 60
 
@@ -17,14 +20,17 @@ class SourceFile:
     """One file of a data set.
 
     Args:
-        name: File name.
-        sha256: Checksum of its content.
+        name: File name; packed by gzip, with ".gz" behind it, the file will do too.
+        sha256: Checksum of its content, unpacked.
         url: Where exactly this file can be fetched from, None if nowhere known.
+        any_order: The checksum is that of the sorted lines: copies may differ in the
+            order of their rows.
     """
 
     name: str
     sha256: str
     url: str | None = None
+    any_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,26 +50,35 @@ class Source:
     @property
     def instructions(self) -> str:
         """What to put into a folder, in words; for tensorflow-datasets too."""
-        lines = [f"{file.name} (sha256 {file.sha256})" for file in self.files]
-        text = f"Files: {', '.join(lines)}. Home of the data: {self.home}."
+        order = {False: "", True: " of its sorted lines"}
+        lines = [
+            f"{file.name} (sha256{order[file.any_order]} {file.sha256})"
+            for file in self.files
+        ]
+        text = (
+            f"Files: {', '.join(lines)}; packed by gzip, as NAME.gz, they will do too. "
+            f"Home of the data: {self.home}."
+        )
         return f"{text} {self.note}".strip()
 
 
-# The archive's own form, `.data.Z`, needs a decompressor that Python does not have.
 SOURCES: dict[str, Source] = {
     "isolet": Source(
         (
             SourceFile(
-                "isolet1+2+3+4.data.gz",
-                "9e476099294acdeeace8f0284413c3834e6e382d8a26f58a41a8188d9c5a6dfe",
+                "isolet1+2+3+4.data",
+                "1a1ecc87f6e445b7d2ae3b1ffee07ce0d2d9ff16b5b94405177e797163eeecca",
+                any_order=True,
             ),
             SourceFile(
-                "isolet5.data.gz",
-                "8fd4028e40576486e5eb6894a45ee2836317374d2a254a333ff19065942ab3cc",
+                "isolet5.data",
+                "c0cc6127ee01bf3097a7571088c7373511d2711886258fd6abb3b41cffb97276",
+                any_order=True,
             ),
         ),
         "https://archive.ics.uci.edu/dataset/54/isolet",
-        "The archive packs them as .Z; these are gzip files of the same rows.",
+        "The archive packs them as .Z, which Python cannot read: unpack them with "
+        "`uncompress` or `gzip -d`. The order of the rows does not matter.",
     ),
     "coil20": Source(
         (
@@ -92,8 +107,8 @@ SOURCES: dict[str, Source] = {
     "activity": Source(
         (
             SourceFile(
-                "X_train.txt.gz",
-                "54e67d0d2a924605bdbbb99c104196dde48bc3a2a4c9c2fdb8b559d305f13cd3",
+                "X_train.txt",
+                "9c1246099c8d5463779eec5a3845cc3898df9d8c715441ab2a1232d4421fc42f",
             ),
             SourceFile(
                 "y_train.txt",
@@ -110,7 +125,7 @@ SOURCES: dict[str, Source] = {
         ),
         "https://archive.ics.uci.edu/dataset/240/"
         "human+activity+recognition+using+smartphones",
-        "The training part of that archive, X_train.txt packed by gzip.",
+        "Of that archive the folder train/, and features.txt beside it.",
     ),
 }
 
@@ -131,21 +146,29 @@ def verify(folder: str | os.PathLike[str], name: str) -> Path:
     """
     folder = Path(folder).expanduser()
     for file in SOURCES[name].files:
-        path = folder / file.name
+        path = locate(folder, file.name)
         if not path.is_file():
             raise FileNotFoundError(
                 f"Data set {name!r} needs the file {file.name!r} (sha256 "
                 f"{file.sha256}), and {str(folder)!r} does not hold it. "
                 f"{SOURCES[name].instructions}"
             )
-        found = checksum(path)
+        found = content_checksum(path, file.any_order)
         if found != file.sha256:
             raise ValueError(
-                f"The file {file.name!r} in {str(folder)!r} is not the one that data "
+                f"The file {path.name!r} in {str(folder)!r} is not the one that data "
                 f"set {name!r} is built from: truncated, or altered. Expected sha256 "
                 f"{file.sha256}. Received {found} ({path.stat().st_size:,} bytes)."
             )
     return folder
+
+
+def locate(folder: Path, name: str) -> Path:
+    """Where a file is: as it is or, if only that exists, packed by gzip."""
+    packed = folder / f"{name}.gz"
+    return (
+        packed if packed.is_file() and not (folder / name).exists() else folder / name
+    )
 
 
 def fetch(name: str, folder: str | os.PathLike[str]) -> Path:
@@ -180,7 +203,30 @@ def fetch(name: str, folder: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def checksum(path: Path) -> str:
-    """sha256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def open_content(path: Path) -> BinaryIO:
+    """Opens a file, unpacked if it ends in ".gz", to read bytes."""
+    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def content_checksum(path: Path, any_order: bool = False) -> str:
+    """sha256 of a file's unpacked content, as hexadecimal text.
+
+    Args:
+        path: Of the file.
+        any_order: Of its lines, sorted and without blanks at their ends.
+
+    Returns:
+        The checksum, or words that say why there is none.
+    """
+    try:
+        with open_content(path) as file:
+            if not any_order:
+                # Not `file_digest`: it wants a file of the operating system.
+                digest = hashlib.sha256()
+                while part := file.read(1 << 20):
+                    digest.update(part)
+                return digest.hexdigest()
+            lines = sorted(line.strip() for line in file if line.strip())
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        return f"none, as it cannot be unpacked ({error})"
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()

@@ -103,7 +103,7 @@ def logistic_probe(
     """A linear classifier of features, fitted to its optimum by scikit-learn.
 
     No schedule, no seed: the second opinion beside
-    :func:`~uae_tf.evaluation.linear_probe`.
+    :func:`~uae_tf.evaluation.linear_probe.linear_probe`.
 
     Args:
         train_features: ``(N, d)``; standardised first.

@@ -47,6 +47,8 @@ class ResumableRun(ABC):
         """Runs the jobs still to do, and returns what results.json holds."""
         self.out.mkdir(parents=True, exist_ok=True)
         self.prepare()
+        # Before the first job: what it leaves behind belongs to these settings.
+        self.write()
         is_complete = False
         try:
             with self.progress:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..attacks.batches import check_samples
 from ..criteria import Criterion, Reconstruction
 from ..datasets import Dataset
 from ..evaluation import (
@@ -25,7 +26,7 @@ from .augmenters import UAE_ARMS, Augmenter, conventional_copy
 from .progress import JobProgress
 from .settings import ExperimentSettings, ReconstructionSettings
 
-#: Standard deviations that gaussian_tuned is chosen from (DESIGN, decision 6).
+#: Standard deviations that gaussian_tuned is chosen from (docs/DECISIONS.md).
 STDDEVS = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 _WITHOUT_COPIES = ("untrained", "original", "original_short", "duplicated", "clae")
@@ -107,6 +108,7 @@ class ReconstructionBench(Bench):
 
     def __init__(self, settings: ReconstructionSettings, data: Dataset) -> None:
         self.recipe = recipe(settings.model, settings.recipe, data.sample_shape)
+        _check_data(data, settings)
         source = settings.source_model or settings.model
         super().__init__(settings, data, settings.model, source)
 
@@ -121,6 +123,22 @@ class ReconstructionBench(Bench):
     def factory(self, kind: str, updates: int = 1) -> Callable[[], keras.Model]:
         del updates
         return lambda: build(kind, self.data.sample_shape, self.settings.recipe)
+
+
+def _check_data(data: Dataset, settings: ReconstructionSettings) -> None:
+    """Refuses at once what an arm would refuse after hours."""
+    try:
+        check_samples(data.x_train, (0.0, 1.0))
+    except ValueError as error:
+        raise ValueError(f"Data set {data.name!r} does not fit: {error}") from None
+    needs_images = set(settings.conventional) - {"noise"}
+    arms = [arm for arm in settings.arms if arm.startswith("conventional")]
+    if arms and needs_images and len(data.sample_shape) != 3:
+        raise ValueError(
+            f"The arms {', '.join(arms)} flip or rotate, and need images (height, "
+            f"width, channels). {data.name!r} has samples of shape "
+            f"{data.sample_shape}. Leave them out, or flips and rotations."
+        )
 
 
 class SeedRun:
@@ -278,7 +296,9 @@ class SeedRun:
         """An independent look at the examples, the same for noise and for attacks."""
         self.bench.judge.model.set_weights(self.original(self.bench.kind))
         found = [measure_examples(self.bench.judge, self.x, copy) for copy in copies]
-        self.changes[arm] = found[0]["relative_loss_change"]
+        # A failure is the sample itself, and its change of 0 no success.
+        moved = np.any((copies[0] != self.x).reshape(len(self.x), -1), axis=1)
+        self.changes[arm] = np.where(moved, found[0]["relative_loss_change"], np.nan)
         means = {n: float(np.mean([part[n] for part in found])) for n in found[0]}
         return {"success_rate": means.pop("success"), **means}
 

@@ -107,11 +107,14 @@ def notes(settings: ExperimentSettings, tuning: Mapping[str, float]) -> list[str
             f"{len(tuning)} tried ({', '.join(tuning)}), on a tenth of the training "
             "samples held out with the first seed."
         )
-    found.append(
-        "All arms get the same number of updates, except original_short: it is the "
-        "plain protocol of the literature, the recipe's epochs on N samples, against "
-        "which a mere duplicate of the data already looks like progress."
-    )
+    updates = "All arms get the same number of updates"
+    if "original_short" in settings.arms:
+        updates += (
+            ", except original_short: it is the plain protocol of the literature, the "
+            "recipe's epochs on N samples, against which a mere duplicate of the data "
+            "already looks like progress"
+        )
+    found.append(f"{updates}.")
     if settings.dataset == "cifar10":
         found.append("CIFAR-10 may be a JPEG copy, depending on the folder it is in.")
     if isinstance(settings, ReconstructionSettings) and settings.source_model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from .dispatch import Died, Outcome
@@ -49,7 +50,8 @@ class RayPool:
         self._threads = max(1, cores // self.size)
         options = {"num_cpus": self._threads, "num_gpus": 1 if gpus else 0}
         self._actor = ray.remote(max_restarts=0, **options)(ShardWorker)
-        self._job = job
+        # For the time left, which follows from how many share the work.
+        self._job = dataclasses.replace(job, workers=self.size)
         self._members: list[_Actor] = []
 
     def start(self) -> _Actor:

@@ -105,11 +105,11 @@ def generate(
         )
     data_dir = None if data_dir is None else os.fspath(data_dir)
     source = _source(data, data_dir)
-    is_array = isinstance(source, ArraySource) and source.name == "array"
-    if is_array and (workers or ray):
+    if isinstance(data, np.ndarray | Source) and (workers or ray):
         raise GenerationError(
-            "An array in memory cannot be shared with other processes. Save it "
-            "(numpy.save) and pass the path of the .npy file."
+            "What is open in this process cannot be shared with others, which open "
+            "the data by its name. Pass the path of a file (an array: numpy.save), the "
+            f"name of a data set, or module:function. Received: {type(data).__name__}"
         )
     with lock(directory):
         plan = _plan(attack, source, shard_size, batch_size, sink)

@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..attacks import AttackResult
-from ..datasets.sources import checksum
-from ..files import atomic_file
+from ..files import atomic_file, checksum
 from .errors import GenerationError, SinkError
 from .journal import Record
 from .npz import read_npz, write_npz

@@ -184,9 +184,9 @@ class _Reevaluation:
         x = as_floats(x, self._plan.bounds)
         labels = y[rows] if self._criterion.needs_labels and y is not None else None
         f, loss = self._criterion.evaluate(x[rows], result.examples[rows], labels)
-        differences = np.abs(f - result.criterion[rows]) / np.maximum(
-            np.abs(loss), 1e-6
-        )
+        # Of a margin or a divergence the clean sample's own value is 0.
+        scale = np.where(loss == 0.0, np.maximum(np.abs(f), 1.0), np.abs(loss))
+        differences = np.abs(f - result.criterion[rows]) / np.maximum(scale, 1e-6)
         found.reevaluated += len(rows)
         found.largest_difference = max(
             found.largest_difference, float(differences.max())

@@ -119,18 +119,24 @@ def attack_rows(
     what they would be beside any other sample.
     """
     x = as_floats(x, attack.bounds)
+    y = labels_for(attack, y)
     finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
     attacked = x
     if not finite.all():
-        # A row that can be computed keeps the batches as they are.
+        # Rows that can be computed keep the batches as they are: copies of one that
+        # the criterion takes with its label, or black where there is none.
         attacked = x.copy()
         attacked[~finite] = attack.bounds[0]
+        if finite.any():
+            chosen = np.flatnonzero(finite)[0]
+            attacked[~finite] = x[chosen]
+            y = None if y is None else np.where(finite, y, y[chosen])
     with warnings.catch_warnings():
         # What an attack says of a whole call would come once for each shard.
         warnings.filterwarnings("ignore", category=UserWarning, module="uae_tf")
         result = attack(
             attacked,
-            labels_for(attack, y),
+            y,
             batch_size=batch_size,
             sample_ids=np.arange(ids.start, ids.stop),
         )

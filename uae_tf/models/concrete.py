@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from .concrete_select import ConcreteSelect
 
 #: Mean largest probability from which a selection counts as made (SPEC 5.3).
 CONVERGED = 0.998
+# Positional arguments of Keras's `fit` after `self`, `x` and `y`.
+_FURTHER = tuple(inspect.signature(keras.Model.fit).parameters)[3:]
 
 
 @keras.saving.register_keras_serializable("uae_tf")
@@ -215,8 +218,7 @@ class ConcreteAutoencoder(keras.Model):
         self.optimizer.build(self.trainable_variables)
         state = [*self.weights, *self.optimizer.variables]
         start = [variable.numpy() for variable in state]
-        names = ("batch_size", "epochs")
-        kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
+        kwargs = {**dict(zip(_FURTHER, args, strict=False)), **kwargs}
         epochs = kwargs.pop("epochs", 1)
         while True:
             history = self.fit(x, y, epochs=epochs, **kwargs)

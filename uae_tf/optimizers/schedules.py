@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 
@@ -49,3 +51,33 @@ def simclr_schedule(
         warmup_target=peak,
         warmup_steps=warmup_steps,
     )
+
+
+@keras.saving.register_keras_serializable("uae_tf")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Keep a rate for the first half of all updates, then fall linearly to 0.
+
+    Args:
+        learning_rate: Of the first half.
+        updates: Of the whole run.
+
+    Example:
+        >>> decay = LinearDecay(0.1, 100)
+        >>> [round(float(decay(step)), 3) for step in (0, 50, 75, 100)]
+        [0.1, 0.1, 0.05, 0.0]
+
+    Reference:
+        SPEC 7.1.5, whose decay begins later.
+    """
+
+    def __init__(self, learning_rate: float, updates: int) -> None:
+        self.learning_rate = learning_rate
+        self.updates = updates
+
+    def __call__(self, step: Any) -> Any:
+        left = 2.0 * (1.0 - keras.ops.cast(step, "float32") / self.updates)
+        return self.learning_rate * keras.ops.clip(left, 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"learning_rate": self.learning_rate, "updates": self.updates}

@@ -225,11 +225,11 @@ class AugmentedDataset(EpochDataset):
     def rows_of_epoch(self, epoch: int) -> np.ndarray:
         """The samples that an epoch visits, `(samples_per_epoch,)`, ascending."""
         count, size = self.num_samples, self.samples_per_epoch
+        if not self.shuffle or size == count:
+            return np.sort(np.arange(epoch * size, (epoch + 1) * size) % count)
         # What does not divide the samples waits for the next round, in another order.
         round_, part = divmod(epoch, count // size)
-        rows = np.arange(count)
-        if self.shuffle and size < count:
-            rows = np.random.default_rng((self.seed, round_, count)).permutation(count)
+        rows = np.random.default_rng((self.seed, round_, count)).permutation(count)
         return np.sort(rows[part * size : (part + 1) * size])
 
     def set_examples(

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from .arrays import as_samples, as_targets, as_weights, check_choice, check_count
-from .augmented_dataset import TARGETS
 from .pipeline import counted_batches
 from .seeds import align_seed_generators
 
@@ -98,7 +97,7 @@ def retrain(
     updates = check_count("updates", updates)
     batch_size = check_count("batch_size", batch_size)
     seed = check_count("seed", seed, minimum=0)
-    check_choice("target", target, TARGETS)
+    check_choice("target", target, ("self", "clean"))
     arrays = _training_arrays(x, y, target, x_target, sample_weight)
     validation = _validation_arrays(x_validation, y_validation, arrays[0])
     epoch_steps, call_steps = split_steps(updates, steps_per_epoch)

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..files import atomic_file
 from .augmented_dataset import AugmentedDataset
 from .phases import PhaseRecord
 
@@ -192,12 +193,5 @@ def _write_slots(file: IO[bytes], data: AugmentedDataset) -> None:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        write(file)

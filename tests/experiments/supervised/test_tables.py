@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from uae_tf import PenaltyAttack, UntargetedMargin, datasets
+from uae_tf.evaluation.robustness import robust_accuracy
 from uae_tf.experiments.progress import JobProgress
 from uae_tf.experiments.storage import read_json, write_json
 from uae_tf.experiments.supervised import (
@@ -22,10 +23,7 @@ from uae_tf.experiments.supervised import (
 from uae_tf.experiments.supervised.bench import Bench, load_classifier
 from uae_tf.experiments.supervised.experiment import _TABLES
 from uae_tf.experiments.supervised.minmax_penalty import MinMaxPenalty, _so_far
-from uae_tf.experiments.supervised.robust_training import (
-    robust_accuracy,
-    train_robust,
-)
+from uae_tf.experiments.supervised.robust_training import train_robust
 from uae_tf.experiments.supervised.settings import TABLES
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ..sources import SOURCES, verify
+from ..sources import SOURCES, locate, open_content, verify
 
 CLASSES = (
     "WALKING",
@@ -53,16 +53,17 @@ class Activity(tfds.core.GeneratorBasedBuilder):
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator]:
         folder = verify(dl_manager.manual_dir, "activity")
-        lines = (folder / "features.txt").read_text(encoding="utf-8").splitlines()
+        with open_content(locate(folder, "features.txt")) as file:
+            lines = file.read().decode("utf-8").splitlines()
         self.info.metadata["feature_names"] = _distinct(
             [line.partition(" ")[2] for line in lines]
         )
         return {"train": self._generate_examples(folder)}
 
     def _generate_examples(self, folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        x = np.loadtxt(folder / "X_train.txt.gz", dtype=np.float32)
-        labels = np.loadtxt(folder / "y_train.txt", dtype=int) - 1
-        subjects = np.loadtxt(folder / "subject_train.txt", dtype=int)
+        x = np.loadtxt(locate(folder, "X_train.txt"), dtype=np.float32)
+        labels = np.loadtxt(locate(folder, "y_train.txt"), dtype=int) - 1
+        subjects = np.loadtxt(locate(folder, "subject_train.txt"), dtype=int)
         for index, row in enumerate(zip(x, labels, subjects, strict=True)):
             yield index, dict(zip(("features", "label", "subject"), row, strict=True))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ..sources import SOURCES, verify
+from ..sources import SOURCES, locate, open_content, verify
 
 OBJECTS, VIEWS = 20, 72
 
@@ -49,10 +49,10 @@ class Coil20(tfds.core.GeneratorBasedBuilder):
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator]:
         folder = verify(dl_manager.manual_dir, "coil20")
-        return {"train": self._generate_examples(folder / "coil-20-proc.zip")}
+        return {"train": self._generate_examples(locate(folder, "coil-20-proc.zip"))}
 
     def _generate_examples(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        with zipfile.ZipFile(path) as archive:
+        with open_content(path) as file, zipfile.ZipFile(file) as archive:
             for index in range(OBJECTS * VIEWS):
                 number, view = divmod(index, VIEWS)
                 image = archive.read(f"coil-20-proc/obj{number + 1}__{view}.png")

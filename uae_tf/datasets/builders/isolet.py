@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ..sources import SOURCES, verify
+from ..sources import SOURCES, locate, verify
 
 
 class Isolet(tfds.core.GeneratorBasedBuilder):
@@ -43,8 +43,8 @@ class Isolet(tfds.core.GeneratorBasedBuilder):
     ) -> dict[str, Iterator]:
         folder = verify(dl_manager.manual_dir, "isolet")
         return {
-            "train": self._generate_examples(folder / "isolet1+2+3+4.data.gz"),
-            "test": self._generate_examples(folder / "isolet5.data.gz"),
+            "train": self._generate_examples(locate(folder, "isolet1+2+3+4.data")),
+            "test": self._generate_examples(locate(folder, "isolet5.data")),
         }
 
     def _generate_examples(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ..sources import SOURCES, verify
+from ..sources import SOURCES, locate, open_content, verify
 
 PROTEINS = 77
 # Genotype, treatment and behaviour are one bit each (SPEC 3.13).
@@ -53,7 +54,7 @@ class MiceProtein(tfds.core.GeneratorBasedBuilder):
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator]:
         folder = verify(dl_manager.manual_dir, "mice_protein")
-        rows = _rows(folder / "Data_Cortex_Nuclear.csv")
+        rows = _rows(locate(folder, "Data_Cortex_Nuclear.csv"))
         names = list(rows[0])[1 : PROTEINS + 1]
         self.info.metadata["feature_names"] = [n.removesuffix("_N") for n in names]
         return {"train": self._generate_examples(rows)}
@@ -75,5 +76,5 @@ class MiceProtein(tfds.core.GeneratorBasedBuilder):
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with io.TextIOWrapper(open_content(path), encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

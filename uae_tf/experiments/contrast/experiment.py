@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from ... import datasets
+from ...datasets import Dataset
 from .. import summary
 from ..experiment import Experiment
 from ..report.contrast import five_epoch_means
@@ -17,7 +19,7 @@ from ..resumable_run import check_folder
 from .bench import ContrastBench
 from .pictures import ContrastPictures
 from .run import ContrastRun
-from .settings import ContrastSettings
+from .settings import RECIPES, ContrastSettings
 
 #: Table 5 of the paper: linear accuracy and success rate (SPEC 6.8).
 PAPER = {"original": (0.9130, None), "mine_uae": (0.9288, 1.0)}
@@ -69,10 +71,8 @@ def contrast(
         Hsu et al., AAAI 2022, section 4.6 and Table 5; SPEC 2.6, 2.7, 6.
     """
     check_folder(out)
-    data = datasets.load(settings.dataset, settings.data_dir, settings.samples)
+    settings, data = _loaded(settings)
     bench = ContrastBench(settings, data)
-    if not resume:
-        shutil.rmtree(out / "backup", ignore_errors=True)
     return Contrast(settings, bench, out, resume, console or Console()).run()
 
 
@@ -91,6 +91,11 @@ class Contrast(Experiment):
     )
     settings: ContrastSettings
     bench: ContrastBench
+
+    def prepare(self) -> None:
+        super().prepare()
+        if not self.is_resumed:
+            shutil.rmtree(self.out / "backup", ignore_errors=True)
 
     def paper_numbers(self, arm: str) -> dict[str, Any]:
         is_papers = self.settings.dataset == "cifar10"
@@ -140,6 +145,18 @@ class Contrast(Experiment):
                 f"{judged['sentence']}"
             )
         return found
+
+
+def _loaded(settings: ContrastSettings) -> tuple[ContrastSettings, Dataset]:
+    """The data, all of them if they are fewer than the recipe would like."""
+    name, folder = settings.dataset, settings.data_dir
+    try:
+        return settings, datasets.load(name, folder, settings.samples)
+    except ValueError:
+        if settings.samples != RECIPES[settings.recipe_name].samples:
+            raise
+        data = datasets.load(name, folder)
+        return dataclasses.replace(settings, samples=len(data.x_train)), data
 
 
 def training_check(runs: summary.Runs) -> dict[str, Any]:

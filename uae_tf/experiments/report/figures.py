@@ -104,7 +104,8 @@ def relative_loss_change(changes: Mapping[str, np.ndarray]) -> Figure:
     # Zero is an edge: a bar across it would show successes as failures.
     width = (high - low) / 55.0 or 0.1
     bins = width * np.arange(np.floor(low / width) - 2, np.ceil(high / width) + 3)
-    shares = {arm: float(np.mean(v <= 0.0)) for arm, v in finite.items()}
+    # Of all samples: NaN, a failure, is not at or below 0.
+    shares = {arm: float(np.mean(changes[arm] <= 0.0)) for arm in finite}
     figure = new_figure(10.0, 1.1 + 0.95 * len(finite), _changes_text(shares))
     panels = figure.subplots(len(finite), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (arm, values) in zip(panels, finite.items(), strict=True):

@@ -25,7 +25,6 @@ from .numbers import (
 #: What a reader must know of the data of an experiment, where the copy at hand or the
 #: split is not the paper's (docs/DECISIONS.md); `Entry.data` says more.
 _DATA = {
-    "cifar10": "CIFAR-10 (JPEG copy)",
     "activity": "activity, not the paper's rows",
     "mice_protein": "mice_protein, split by measurement",
 }

@@ -17,6 +17,7 @@ from ...datasets import Dataset, SemiSupervisedSplit, semi_supervised_split
 from ...evaluation import error_rate, perturbation_sizes
 from ...mine import GaussianMI
 from ...models import build
+from ...optimizers import LinearDecay
 from ...training import (
     AdversarialGeneratorTraining,
     ConsistencyTraining,
@@ -265,23 +266,6 @@ def evenly_spaced(x: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.nda
             distance = np.where(y == number, np.abs(np.angle(turn)), np.inf)
             rows.append(int(np.argmin(distance)))
     return np.array(rows)
-
-
-@keras.saving.register_keras_serializable("uae_tf")
-class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A constant rate that falls linearly to 0 over the second half of all updates."""
-
-    def __init__(self, learning_rate: float, updates: int) -> None:
-        self.learning_rate = learning_rate
-        self.updates = updates
-
-    def __call__(self, step: Any) -> Any:
-        left = 2.0 * (1.0 - keras.ops.cast(step, "float32") / self.updates)
-        return self.learning_rate * keras.ops.clip(left, 0.0, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {"learning_rate": self.learning_rate, "updates": self.updates}
 
 
 class _Report(keras.callbacks.Callback):

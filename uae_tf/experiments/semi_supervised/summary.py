@@ -154,7 +154,7 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
     """What a reader must know beside the numbers."""
     protocol = settings.protocol
     found = [
-        f"{protocol.labels} labels; every arm gets the same {protocol.updates} updates "
+        f"{protocol.labels} labels; every arm gets the same number of updates, each "
         f"of {protocol.labelled_batch} labelled and {protocol.unlabelled_batch} "
         "unlabelled samples."
     ]

@@ -196,7 +196,8 @@ class MinMaxPenalty(Table):
             "I of the attack is the value of the critic that was trained along with "
             f"the attack ({self.settings.inner_steps} inner steps an iteration, for "
             "both methods): the penalty method's critics start anew with each descent "
-            "and are trained for a ninth of the steps. The columns of fresh critics "
+            f"and are trained for 1/{self.settings.search_steps} of the steps. The "
+            "columns of fresh critics "
             "judge both methods' examples by the same training.",
             f"With all pairs as marginals the value is at most {bound} nats: the "
             "feature maps of one image are that many pairs, and any critic trained "

@@ -94,32 +94,3 @@ def train_robust(
     )
     model.fit(data, epochs=phases, callbacks=[attacked, *callbacks], verbose=0)
     return model
-
-
-def robust_accuracy(
-    model: keras.Model,
-    x: np.ndarray,
-    y: np.ndarray,
-    epsilon: float = EPSILON,
-    restarts: int = 5,
-    seed: int = 0,
-) -> float:
-    """The share of images on which PGD-40 finds no adversarial example.
-
-    Args:
-        model: a classifier that returns logits.
-        x: ``(N, *shape)``.
-        y: ``(N,)`` labels; images that are misclassified as they are count as found.
-        epsilon: L-infinity bound.
-        restarts: starts; an image stands if it withstands all of them.
-        seed: of the starts.
-    """
-    attack = PGDAttack(
-        UntargetedMargin(model),
-        epsilon=epsilon,
-        steps=EVALUATION_STEPS,
-        step_size=EVALUATION_STEP_SIZE,
-        restarts=restarts,
-        seed=seed,
-    )
-    return 1.0 - attack(x, y, batch_size=min(500, len(x))).success_rate
