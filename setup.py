@@ -23,7 +23,13 @@ TEST = [
     *SERVING,
 ]
 # A kernel to run them in, and what executes (scripts/run_notebooks.py) and tests them.
-NOTEBOOKS = ["ipykernel>=6.29", "nbmake>=1.5.5", "jupytext>=1.16", *SERVING]
+NOTEBOOKS = [
+    "ipykernel>=6.29",
+    "nbmake>=1.5.5",
+    "jupytext>=1.16",
+    "pandas>=2.2",
+    *SERVING,
+]
 
 setup(
     name="uae-tf",
