@@ -136,8 +136,8 @@ relative_loss_change(changes)
 # - Noise as large as the UAEs succeeds on none. This difference is what the attack
 #   does.
 # - Without the similarity term the attack gives examples of the same size and success.
-#   The start noise makes them unlike $x$, and the criterion does the rest; in the tables
-#   of docs/RESULTS.md MINE's similarity term added nothing to training on them.
+#   The start noise makes them unlike $x$, and the criterion does the rest; in the
+#   tables of docs/RESULTS.md MINE's similarity term added nothing.
 #
 # What all this does **not** show is that training on UAEs helps. Whether it does, for
 # your model and your data, is measured in [02_augment_in_fit](02_augment_in_fit.ipynb)

@@ -57,7 +57,7 @@ def test_presets(criterion):
     assert published.initial_multiplier == 1e-3
     strong = MinMaxAttack.from_preset("strong", criterion, None, initial_multiplier=1.0)
     assert (strong.initial_noise, strong.initial_multiplier) == (0.5, 1.0)
-    assert set(PRESETS) == {"paper", "published", "strong"}
+    assert set(PRESETS) == {"default", "paper", "published", "strong"}
     with pytest.raises(ValueError, match=r"`preset` must be one of .*preset='other'"):
         MinMaxAttack.from_preset("other", criterion)
 

@@ -14,6 +14,8 @@ from .attack import Outcome
 from .descent import SimilarityDescent
 
 PRESETS: dict[str, dict[str, Any]] = {
+    # What the class does by itself.
+    "default": {},
     # Algorithm 1 to the letter: delta_0 = 0, c_0 = 0 (SPEC 1.5, 1.6).
     "paper": {"initial_noise": 0.0, "initial_multiplier": 0.0},
     # The published code's start: Glorot-uniform noise, c_0 = 1e-3 (SPEC 2.2.1, 2.2.3).

@@ -24,7 +24,7 @@ def attack(
     model: keras.Model,
     x: np.ndarray | tf.data.Dataset,
     *,
-    preset: str | None = None,
+    preset: str = "default",
     **settings: Any,
 ) -> AttackResult:
     """Finds unsupervised adversarial examples for a model, whatever it learnt.
@@ -39,7 +39,7 @@ def attack(
         model: a built Keras model whose output has the shape of its input, or a SimCLR.
         x: ``(N, *shape)`` floating point within the bounds, or a dataset of batches.
         preset: start of the attack: "strong" for examples that differ more from x,
-            "paper" or "published"; default that of :class:`MinMaxAttack`.
+            "paper", "published", or "default", that of :class:`MinMaxAttack`.
         **settings: of :class:`MinMaxAttack` (epsilon, steps, initial_noise, ...) and of
             its call (batch_size, progress, trace, sample_ids).
 
@@ -65,8 +65,6 @@ def attack(
         call.setdefault("batch_size", CONTRASTIVE_BATCH)
     else:
         criterion = Reconstruction(model)
-    if preset is None:
-        return MinMaxAttack(criterion, **settings)(x, **call)
     return MinMaxAttack.from_preset(preset, criterion, **settings)(x, **call)
 
 

@@ -19,6 +19,7 @@ _UNLIMITED, _NO_LIMIT_ABOVE = 1e10, 1e9
 _SEED_STRIDE = 7_368_787
 
 PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
     # MINE's optimizer moves MINE only (SPEC 4.18).
     "paper": {},
     # As published: Adam at 2e-5, 20 times an iteration, moves delta as well. A step of

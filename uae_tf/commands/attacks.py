@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..attacks import PRESETS, Attack, MinMaxAttack
+from ..attacks import Attack, MinMaxAttack
 from ..criteria import Reconstruction
 from ..mine import MINE, GaussianMI, L2Similarity
 
@@ -30,9 +30,9 @@ def build_attack(
     Args:
         model: a built model that reconstructs its input.
         name: of the similarity; NONE for no attack.
-        preset: a key of `PRESETS`, or "default".
+        preset: a key of `uae_tf.attacks.PRESETS`.
         norm: of the criterion.
-        **settings: further ones of `MinMaxAttack`; the preset's come first.
+        **settings: further ones of `MinMaxAttack`; they override the preset's.
     """
     if name == AttackName.NONE:
         return None
@@ -42,5 +42,5 @@ def build_attack(
         AttackName.L2: L2Similarity,
         AttackName.CRITERION: lambda: None,
     }[name]()
-    settings |= PRESETS.get(str(preset), {})
-    return MinMaxAttack(Reconstruction(model, norm=str(norm)), similarity, **settings)
+    criterion = Reconstruction(model, norm=str(norm))
+    return MinMaxAttack.from_preset(str(preset), criterion, similarity, **settings)

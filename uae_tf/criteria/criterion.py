@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..models.logits import output_shape
 from ..ops import pad_to
 from ..types import PerSample, Samples, State
 
@@ -86,16 +87,7 @@ class Criterion:
         Raises:
             ValueError: the model does not take such samples.
         """
-        # The spec, not the shape: subclassed models seldom define the latter.
-        try:
-            spec = self.model.compute_output_spec(keras.KerasTensor((1, *shape)))
-        except Exception as error:  # Whatever a subclassed model may raise.
-            reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-            raise ValueError(
-                f"`x` does not fit the model {self.model.name!r}, which does not take "
-                f"samples of shape {shape}. It says: {reason[0]}"
-            ) from error
-        return keras.tree.map_structure(lambda output: output.shape[1:], spec)
+        return output_shape(self.model, shape)
 
     def outputs(self, examples: Samples) -> tf.Tensor:
         """The model's outputs for ``examples``, float32."""

@@ -112,8 +112,6 @@ class Augmenter:
             "steps": self.settings.steps,
             "similarity_weight": self.settings.similarity_weight,
         }
-        if self.settings.preset == "default":
-            return MinMaxAttack(self.criterion, similarity, **settings)
         return MinMaxAttack.from_preset(
             self.settings.preset, self.criterion, similarity, **settings
         )

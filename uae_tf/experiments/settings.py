@@ -70,9 +70,9 @@ class ExperimentSettings(CheckedSettings):
         epochs: passes over the augmented data; None for the recipe's.
         seeds: number of repetitions, each with other weights and other noise.
         arms: what is compared.
-        preset: start of the attack: "default" (that of MinMaxAttack), or one of
-            ``uae_tf.attacks.PRESETS``; "strong", as only large start noise has been
-            seen to give a gain beyond the controls (docs/RESULTS.md).
+        preset: start of the attack, one of ``uae_tf.attacks.PRESETS``; "strong", as
+            only large start noise has been seen to give a gain beyond duplication
+            (docs/RESULTS.md).
         similarity: "mine" or "gaussian" (closed form), for the arm mine_uae.
         similarity_weight: factor of the similarity term.
         norm: "l2" (paper) or "squared" (published code).
@@ -103,7 +103,7 @@ class ExperimentSettings(CheckedSettings):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._choose("preset", ("default", *PRESETS))
+        self._choose("preset", tuple(PRESETS))
         self._choose("similarity", ("mine", "gaussian"))
         self._choose("norm", ("l2", "squared"))
         self._choose("target", ("self", "clean"))

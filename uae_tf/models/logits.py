@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+
+
+def output_shape(model: keras.Model, sample_shape: tuple[int, ...]) -> Any:
+    """Return the shape of a model's output for one sample, without the batch axis.
+
+    Args:
+        model: A built Keras model.
+        sample_shape: Shape of one sample, without the batch axis.
+
+    Returns:
+        A tuple; for several outputs a structure of them.
+
+    Raises:
+        ValueError: The model does not take such samples.
+    """
+    # The spec, not the shape: subclassed models seldom define the latter.
+    try:
+        spec = model.compute_output_spec(keras.KerasTensor((1, *sample_shape)))
+    except Exception as error:  # Whatever a subclassed model may raise.
+        reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise ValueError(
+            f"`x` does not fit the model {model.name!r}, which does not take samples "
+            f"of shape {tuple(sample_shape)}. It says: {reason[0]}"
+        ) from error
+    return keras.tree.map_structure(lambda output: output.shape[1:], spec)
 
 
 def check_logits(model: keras.Model, sample_shape: tuple[int, ...]) -> int:
@@ -13,11 +40,10 @@ def check_logits(model: keras.Model, sample_shape: tuple[int, ...]) -> int:
         sample_shape: Shape of one sample, without the batch axis.
 
     Raises:
-        ValueError: The output is not (batch, classes) with two classes or more, or
-            it ends in a softmax or sigmoid.
+        ValueError: The model does not take such samples, the output is not (batch,
+            classes) with two classes or more, or it ends in a softmax or sigmoid.
     """
-    spec = model.compute_output_spec(keras.KerasTensor((1, *sample_shape)))
-    shape = keras.tree.map_structure(lambda output: output.shape[1:], spec)
+    shape = output_shape(model, sample_shape)
     if not (isinstance(shape, tuple) and len(shape) == 1 and (shape[0] or 0) > 1):
         raise ValueError(
             "A classifier must return logits (batch, classes), two classes or more. "

@@ -24,6 +24,7 @@ from ...training import (
     SemiSupervisedDataset,
     VirtualAdversarialTraining,
 )
+from ...training.retrain import split_steps
 from .arms import Trial
 from .settings import SemiSupervisedSettings
 
@@ -34,8 +35,6 @@ _EPOCHS = 10
 #: Offset of the seeds that validation points of the circles are drawn with.
 _OTHER_POINTS = 100_000
 _MEASURED = 500
-#: Updates per compiled call at most: beyond it nothing is gained.
-_MOST_STEPS = 25
 
 Progress = Callable[[int, int | None], None]
 
@@ -97,7 +96,8 @@ class Bench:
             steps_per_epoch=-(-protocol.updates // _EPOCHS),
             seed=seed,
         )
-        model.steps_per_execution = _divisor(len(data))
+        # Few calls, and none that overruns an epoch.
+        _, model.steps_per_execution = split_steps(len(data), len(data))
         report = _Report(progress, len(data) * _EPOCHS)
         history = model.fit(data, epochs=_EPOCHS, callbacks=[report], verbose=0).history
         numbers = {
@@ -277,11 +277,6 @@ class _Report(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.progress is not None:
             self.progress(int(self.model.optimizer.iterations), self.total)
-
-
-def _divisor(steps: int) -> int:
-    """Updates per compiled call: few calls, and none that overruns the epoch."""
-    return next(n for n in range(min(steps, _MOST_STEPS), 0, -1) if steps % n == 0)
 
 
 def _per_class(labels: int, data: Dataset) -> int:

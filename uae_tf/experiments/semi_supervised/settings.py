@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+from ..settings import CheckedSettings
 from .arms import Arm, parse_arm
 from .protocols import PROTOCOLS, Protocol
 
@@ -13,11 +14,12 @@ DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator", "mi
 #: What the slides show beside: settings that nobody chose.
 SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
 PLACEMENTS = ("even", "random")
-_NUMBERS = ("labels", "updates", "samples", "validation", "choice_seeds", "seeds")
+#: Numbers that the protocol has where they are None, and their least.
+_OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 0}
 
 
 @dataclasses.dataclass(frozen=True)
-class SemiSupervisedSettings:
+class SemiSupervisedSettings(CheckedSettings):
     """Everything that a result of the experiment depends on.
 
     Args:
@@ -57,36 +59,19 @@ class SemiSupervisedSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.dataset not in PROTOCOLS:
-            raise ValueError(
-                f"`dataset` must be one of: {', '.join(PROTOCOLS)}. "
-                f"Received: {self.dataset!r}"
-            )
-        if self.placement not in PLACEMENTS:
-            raise ValueError(
-                f"`placement` must be one of: {', '.join(PLACEMENTS)}. "
-                f"Received: {self.placement!r}"
-            )
-        for name in _NUMBERS:
-            value, is_optional = getattr(self, name), name not in ("seeds",)
-            minimum = 0 if name == "validation" else 1
-            if value is None and is_optional and name != "choice_seeds":
-                continue
-            if not isinstance(value, int) or value < minimum:
-                raise ValueError(
-                    f"`{name}` must be a whole number, at least {minimum}. "
-                    f"Received: {value!r}"
-                )
+        self._choose("dataset", tuple(PROTOCOLS))
+        self._choose("placement", PLACEMENTS)
+        for name, minimum in (("choice_seeds", 1), ("seeds", 1), ("seed", 0)):
+            self._count(name, minimum)
+        for name, minimum in _OPTIONAL.items():
+            if getattr(self, name) is not None:
+                self._count(name, minimum)
         for name in ("epsilon_grid", "lambda_grid"):
             if not all(0.0 < value < math.inf for value in getattr(self, name)):
                 raise ValueError(
                     f"`{name}` must hold positive numbers. "
                     f"Received: {getattr(self, name)}"
                 )
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(
-                f"`seed` must be a whole number, at least 0. Received: {self.seed!r}"
-            )
         if not self.methods:
             raise ValueError("`methods` is empty. Expected some, such as vat,generator")
         if len(set(self.methods)) < len(self.methods):
@@ -125,7 +110,7 @@ class SemiSupervisedSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for results.json; of the circles' settings only what counts."""
-        settings = dataclasses.asdict(self)
+        settings = super().to_dict()
         if self.dataset != "circles":
             for name in ("noise", "factor", "placement"):
                 del settings[name]
