@@ -115,7 +115,7 @@ class ResumableRun(ABC):
             return None
         saved = read_json(path)
         if not resume:
-            if not saved.get("complete"):
+            if not saved.get("complete") and self.holds_work(saved):
                 raise ValueError(
                     f"{path} holds an unfinished run. Go on with --resume, or choose "
                     "another folder with --out."
@@ -130,6 +130,10 @@ class ResumableRun(ABC):
         self.is_resumed = True
         self.runs = saved["runs"]
         return saved
+
+    def holds_work(self, saved: Mapping[str, Any]) -> bool:
+        """Whether an unfinished run has left more than its settings."""
+        return any(saved.get("runs", {}).values())
 
 
 def check_folder(out: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,10 @@ class Contrast(Experiment):
         super().prepare()
         if not self.is_resumed:
             shutil.rmtree(self.out / "backup", ignore_errors=True)
+
+    def holds_work(self, saved: Mapping[str, Any]) -> bool:
+        epochs_of_a_training = any((self.out / "backup").glob("*"))
+        return epochs_of_a_training or super().holds_work(saved)
 
     def paper_numbers(self, arm: str) -> dict[str, Any]:
         is_papers = self.settings.dataset == "cifar10"
