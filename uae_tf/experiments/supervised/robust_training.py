@@ -13,8 +13,6 @@ from ...models.strided_classifier import strided_classifier
 from ...training import AugmentedDataset, UAECallback
 
 EPSILON = 0.3
-#: Of the evaluation (SPEC 4.19 j): stronger than what training sees.
-EVALUATION_STEPS, EVALUATION_STEP_SIZE = 40, 0.01
 
 
 def train_robust(
