@@ -126,6 +126,8 @@ def test_our_recipes_are_sound(table, scale):
     assert recipe.about
     for run in recipe.runs:
         assert re.fullmatch(r"[a-z0-9.-]+", run.name)
+        # The plan tells how long it takes.
+        assert run.seconds
 
 
 def test_every_file_of_the_folder_is_a_recipe():

@@ -110,6 +110,8 @@ def duration(seconds: float) -> str:
     Example:
         >>> duration(4.24), duration(75), duration(7260)
         ('4.2 s', '1 min 15 s', '2 h 01 min')
+        >>> duration(1_000_000)
+        '12 days'
     """
     if not math.isfinite(seconds):
         return "\N{EN DASH}"
@@ -118,4 +120,7 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{round(hours / 24):,} days"

@@ -35,7 +35,7 @@ class Run:
         title: for people.
         experiment: the command that it is a run of, such as "reconstruct".
         settings: of the experiment, as the file has them.
-        seconds: expected on two idle cores; None where nobody knows.
+        seconds: expected on two idle cores; None where nobody has said.
         data: what a reader must know of the data; empty for set and size.
     """
 
