@@ -115,6 +115,21 @@ def test_the_best_sigma_has_the_lowest_finite_error(tuning, best):
 
 
 @pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ((0.3, 0.4, 0.5), "may lie below"),
+        ((0.5, 0.4, 0.3), "may lie above"),
+        ((0.5, 0.3, 0.4), None),
+    ],
+)
+def test_a_sigma_at_an_end_of_those_tried_is_told(errors, told):
+    tuning = dict(zip(("0.05", "0.1", "0.5"), errors, strict=True))
+    text = " ".join(summary.notes(ReconstructionSettings(), tuning))
+    assert ("may lie" in text) == (told is not None)
+    assert (told or "") in text
+
+
+@pytest.mark.parametrize(
     ("model", "original", "uae"),
     [
         ("sparse", 0.00561, 0.00243),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,7 @@ def notes(settings: ExperimentSettings, tuning: Mapping[str, float]) -> list[str
             f"gaussian_tuned: sigma {chosen} had the lowest validation error of "
             f"{len(tuning)} tried ({', '.join(tuning)}), on a tenth of the training "
             "samples held out with the first seed."
+            f"{edge_note(chosen, map(float, tuning))}"
         )
     updates = "All arms get the same number of updates"
     if "original_short" in settings.arms:
@@ -123,6 +124,23 @@ def notes(settings: ExperimentSettings, tuning: Mapping[str, float]) -> list[str
             "success rate and loss change are those of the retrained kind."
         )
     return found
+
+
+def edge_note(chosen: float, tried: Iterable[float]) -> str:
+    """What to add where the best value is an end of those tried; mostly nothing.
+
+    Example:
+        >>> edge_note(0.1, [0.1, 0.2, 0.5])
+        ' It is the smallest of them, so a better one may lie below.'
+    """
+    values = list(tried)
+    for end, word, place in (
+        (min(values), "smallest", "below"),
+        (max(values), "largest", "above"),
+    ):
+        if len(values) > 1 and chosen == end:
+            return f" It is the {word} of them, so a better one may lie {place}."
+    return ""
 
 
 def best_stddev(tuning: Mapping[str, float]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..summary import statistic
+from ..summary import edge_note, statistic
 from ..verdict import verdict
 from .arms import METHODS, Arm, Trial
 from .protocols import PAPER, PAPER_LABELS
@@ -165,7 +165,7 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
         found.append(
             f"{method}: {METHODS[method]} {value:g} had the lowest mean error on "
             f"validation samples, which have labels, of {len(errors)} tried ({tried}), "
-            f"{seeds} seeds."
+            f"{seeds} seeds.{edge_note(value, errors)}"
         )
     if settings.dataset == "circles":
         found += _notes_on_circles(settings)
