@@ -1,4 +1,6 @@
+import gc
 import math
+import sys
 
 import keras
 import numpy as np
@@ -154,6 +156,27 @@ def test_the_model_is_an_ordinary_one_afterwards():
     history = model.fit(X, X, epochs=3, verbose=0)
     assert len(history.history["loss"]) == 3
     assert model.predict(X, verbose=0).shape == X.shape
+
+
+@pytest.mark.parametrize(("limit", "is_freed"), [(0, True), (2**40, False)])
+def test_large_data_are_freed_at_once(monkeypatch, limit, is_freed):
+    monkeypatch.setattr(sys.modules[retrain.__module__], "_LARGE", limit)
+    gc.collect()
+    before = count_pipelines()
+    gc.disable()
+    try:
+        trained = retrain(autoencoder, X, updates=4)
+        after = count_pipelines()
+    finally:
+        gc.enable()
+    assert trained.updates == 4
+    # Small data are left to Python, which collects when it likes.
+    assert (after == before) == is_freed
+
+
+def count_pipelines():
+    kinds = [type(thing).__mro__ for thing in gc.get_objects()]
+    return sum(tf.data.Dataset in kind for kind in kinds)
 
 
 def test_resumed_by_backup_and_restore(tmp_path):

@@ -1,5 +1,6 @@
 """Training from scratch for an exact number of optimizer updates."""
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from .seeds import align_seed_generators
 
 #: One compiled call runs at most this many updates: beyond it nothing is gained.
 _MAX_STEPS_PER_EXECUTION = 25
+#: Bytes of training data that are not left to Python to free when it comes to it.
+_LARGE = 2**27
 
 
 class Retrained(NamedTuple):
@@ -119,6 +122,10 @@ def retrain(
         verbose=verbose,
     )
     _set_steps_per_execution(model, own_steps)
+    # An input pipeline is a cycle of references: without this, the data of ten such
+    # trainings can be in memory at once. It takes too long to do it for small data.
+    if sum(array.nbytes for array in arrays) > _LARGE:
+        gc.collect()
     return Retrained(model, history.history, counter.done)
 
 
