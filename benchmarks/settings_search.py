@@ -1,9 +1,9 @@
 """In which setting do UAEs, or their similarity term, lower an autoencoder's error?
 
 Tries settings of experiment and attack, each with the controls that could explain its
-gain, and compares on held-out training images. Then measures two of them on the test
-images, with other seeds: the best against its strongest control, and the best against
-the same attack without the similarity. Writes tables for docs/results/measured.
+gain, and compares on held-out training images. Then measures on the test images, with
+other seeds, the best against its strongest control and the best against the same attack
+without the similarity; they may be one. Writes tables for docs/results/measured.
 
 python benchmarks/settings_search.py --dataset digits --out runs/settings
 """
@@ -20,8 +20,9 @@ import numpy as np
 from rich.console import Console
 
 import uae_tf
+from uae_tf.experiments.report.numbers import PLUS_MINUS, fixed
 
-#: What is tried: every line differs from the first in one thing.
+#: What is tried: every line differs from the first in one thing or two.
 TRIED: tuple[dict[str, Any], ...] = (
     {},
     {"preset": "default"},
@@ -93,7 +94,7 @@ def changes_of(
 def cells(changes: Mapping[str, np.ndarray]) -> list[str]:
     """Mean and standard deviation over seeds, one text for each control."""
     return [
-        f"{c.mean():+.1f} \N{PLUS-MINUS SIGN} {c.std(ddof=1):.1f}"
+        f"{fixed(c.mean(), 1, signed=True)} {PLUS_MINUS} {fixed(c.std(ddof=1), 1)}"
         for c in changes.values()
     ]
 
@@ -111,7 +112,8 @@ def write(
     titles = ("setting", *(f"against {arm}, %" for arm in controls))
     columns = [{"title": title} for title in titles]
     table = {"about": about, "columns": columns, "rows": rows}
-    path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(table, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -170,7 +170,7 @@ def test_large_data_are_freed_at_once(monkeypatch, limit, is_freed):
     finally:
         gc.enable()
     assert trained.updates == 4
-    # Small data are left to Python, which collects when it likes.
+    # Small data are left to Python. Were they freed as well, nothing need be collected.
     assert (after == before) == is_freed
 
 
