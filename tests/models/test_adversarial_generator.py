@@ -10,6 +10,10 @@ MAKE = {
     "images": lambda: AdversarialExampleGenerator.dense(
         (4, 4, 1), (8,), output_activation="sigmoid", seed=1
     ),
+    "residual": lambda: AdversarialExampleGenerator.residual(
+        (4, 4, 1), (8,), 3, 2, seed=1
+    ),
+    "residual points": lambda: AdversarialExampleGenerator.residual((2,), seed=1),
     "convolutional": lambda: AdversarialExampleGenerator.convolutional(
         (8, 16, 3), width=2, noise_dim=5, seed=1
     ),
@@ -52,6 +56,20 @@ def test_pretraining_makes_an_autoencoder_of_it():
     x = np.random.default_rng(0).normal(size=(256, 2)).astype("float32")
     history = generator.pretrain(x, epochs=30, batch_size=32, verbose=0).history
     assert history["loss"][-1] < 0.1 * history["loss"][0]
+
+
+def test_a_residual_generator_begins_near_the_sample_and_stays_in_bounds():
+    keras.utils.set_random_seed(0)
+    generator = AdversarialExampleGenerator.residual((4, 4, 1), bounds=(0.25, 0.75))
+    x = np.random.default_rng(0).random((8, 4, 4, 1)).astype("float32")
+    inside = x.clip(0.25, 0.75)
+    far = np.abs(generator(x).numpy() - inside).max()
+    assert 0.0 < far < 0.05
+    change = generator.decoder.get_layer("change")
+    change.set_weights([1e4 * weights for weights in change.get_weights()])
+    examples = generator(x).numpy()
+    assert np.abs(examples - inside).max() > 0.25
+    assert (examples.min(), examples.max()) == (0.25, 0.75)
 
 
 def test_three_halvings_and_back():

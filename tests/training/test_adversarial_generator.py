@@ -115,6 +115,27 @@ def test_the_minimax_game_is_played():
     assert float(measures(model, x, z)[0]) < attacked
 
 
+@pytest.mark.parametrize("stop_gradient", [True, False])
+def test_whose_prediction_the_classifier_moves(stop_gradient):
+    model = make(rate=0.0, ceiling=None, alpha=0.7, stop_gradient=stop_gradient)
+    x, _ = batch(model)
+    z = model.draw_normal((16, model.generator.noise_dim), 2)
+    weights = [v.value for v in model.classifier.trainable_variables]
+    with tf.GradientTape() as tape:
+        ((factor, term),) = model._unlabelled_terms(x, None, tape).values()
+        term *= factor
+    found = tape.gradient(term, weights)
+    examples = model.generator([x, z])
+    with tf.GradientTape() as tape:
+        p = tf.nn.softmax(model.classifier(x))
+        p = tf.stop_gradient(p) if stop_gradient else p
+        q = tf.nn.softmax(model.classifier(examples))
+        loss = 0.7 * tf.reduce_mean(tf.reduce_sum(p * tf.math.log(p / q), axis=1))
+    expected = tape.gradient(loss, weights)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_monitors_are_what_they_say():
     model = make(rate=0.0)
     x, _ = batch(model)

@@ -16,6 +16,9 @@ from .layers import chain, check_units
 _MOST_STEPS = 25
 #: Stride-2 convolutions on the way to the code of `convolutional`.
 _HALVINGS = 3
+#: Scale of the first changes of `residual`. Not 0: there the divergence has its
+#: minimum, and no gradient.
+_SMALL = 1e-4
 
 
 @keras.saving.register_keras_serializable("uae_tf")
@@ -27,7 +30,8 @@ class AdversarialExampleGenerator(keras.Model):
     `uae_tf.AdversarialGeneratorTraining`; by itself, with `fit(x, x)`, it is an
     autoencoder that ignores its noise, which is how its training begins.
 
-    Use `dense` or `convolutional` for the usual networks, or hand over your own.
+    Use `dense`, `residual` or `convolutional` for the usual networks, or hand over
+    your own.
 
     Args:
         encoder: Built model from samples to codes of any shape.
@@ -104,19 +108,71 @@ class AdversarialExampleGenerator(keras.Model):
         x = keras.Input(shape=shape, name="x")
         encoder = [
             *vector_head(shape),
-            *(dense(width, activation="relu") for width in units),
+            *map(_relu, units),
             dense(code_units, name="code"),
         ]
         code, z = _decoder_inputs((code_units,), noise_dim)
         decoder = [
             keras.layers.Concatenate(name="code_and_noise"),
-            *(dense(width, activation="relu") for width in reversed(units)),
+            *map(_relu, reversed(units)),
             dense(size, activation=output_activation, name="values"),
             *sample_tail(shape),
         ]
         return cls(
             keras.Model(x, chain(encoder, x), name="encoder"),
             keras.Model([code, z], chain(decoder, [code, z]), name="decoder"),
+            seed,
+        )
+
+    @classmethod
+    def residual(
+        cls,
+        input_shape: int | Sequence[int],
+        hidden_units: Sequence[int] = (512,),
+        code_dim: int = 64,
+        noise_dim: int = 32,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        seed: int | None = None,
+    ) -> AdversarialExampleGenerator:
+        """Make a generator of dense ReLU layers that adds a change to the sample.
+
+        `G(x, z) = clip(x + change(code(x), z))`, where the change begins near 0: G
+        needs no training as an autoencoder, and its examples are as sharp as the
+        samples. Encoder and decoder must be trained on one loss (`roles="joint"`): a
+        decoder that only reconstructs would leave no change at all.
+
+        Args:
+            input_shape: Shape of one sample.
+            hidden_units: As in `dense`. Defaults to (512,), for 28 x 28 images.
+            code_dim: Length of the code. Defaults to 64.
+            noise_dim: Length of z, joined to the code. Defaults to 32.
+            bounds: Range of the samples. Defaults to (0, 1).
+            seed: As in the class.
+        """
+        shape = check_input_shape(input_shape)
+        units = check_units("hidden_units", hidden_units)
+        (code_units,) = check_units("code_dim", (code_dim,))
+        size = math.prod(shape)
+        x = keras.Input(shape=shape, name="x")
+        flat = chain(vector_head(shape), x)
+        hidden = [_relu(width) for width in units]
+        code = chain([*hidden, keras.layers.Dense(code_units, name="code")], flat)
+        # The sample goes with its code, as all that the decoder sees.
+        joined = keras.layers.Concatenate(name="sample_and_code")([flat, code])
+        code, z = _decoder_inputs((size + code_units,), noise_dim)
+        small = keras.initializers.VarianceScaling(_SMALL)
+        hidden = [_relu(width) for width in reversed(units)]
+        change = chain(
+            [
+                *hidden,
+                keras.layers.Dense(size, kernel_initializer=small, name="change"),
+            ],
+            keras.layers.Concatenate(name="code_and_noise")([code[:, size:], z]),
+        )
+        values = keras.ops.clip(code[:, :size] + change, *bounds)
+        return cls(
+            keras.Model(x, joined, name="encoder"),
+            keras.Model([code, z], chain(sample_tail(shape), values), name="decoder"),
             seed,
         )
 
@@ -246,6 +302,10 @@ def _check_parts(encoder: keras.Model, decoder: keras.Model) -> int:
 def _decoder_inputs(code_shape: tuple[int, ...], noise_dim: int) -> tuple[Any, Any]:
     (size,) = check_units("noise_dim", (noise_dim,))
     return keras.Input(shape=code_shape, name="code"), keras.Input((size,), name="z")
+
+
+def _relu(width: int) -> keras.layers.Layer:
+    return keras.layers.Dense(width, activation="relu")
 
 
 def _down(filters: int) -> list[keras.layers.Layer]:

@@ -187,6 +187,10 @@ class ConsistencyTraining(keras.Model):
         del logits
         return x if given is None else given
 
+    def targets(self, logits: tf.Tensor) -> tf.Tensor:
+        """What the partners' prediction is drawn to: the clean one, held fixed."""
+        return tf.stop_gradient(logits)
+
     def passive_logits(self, x: Samples) -> tf.Tensor:
         """Logits in training mode, with no trace left in the classifier's state."""
         # Each scope starts from the variables as they are: statistics are not
@@ -239,7 +243,7 @@ class ConsistencyTraining(keras.Model):
             with tape.stop_recording():
                 partners = self.partners(x, logits, given)
             divergence = kl_divergence(
-                tf.stop_gradient(logits), self.passive_logits(partners)
+                self.targets(logits), self.passive_logits(partners)
             )
             terms["consistency"] = self.weight, tf.reduce_mean(divergence)
         if self.entropy_minimization:

@@ -181,11 +181,19 @@ class Bench:
         )
         if trial.method == "generator":
             generator = protocol.generator(split.sample_shape)
-            generator.pretrain(
-                split.x_unlabelled, epochs=protocol.pretrain_epochs, verbose=0
-            )
+            if protocol.pretrain_epochs:
+                generator.pretrain(
+                    split.x_unlabelled, epochs=protocol.pretrain_epochs, verbose=0
+                )
             model = AdversarialGeneratorTraining(
-                classifier, generator, 1.0, value, protocol.roles, seed=seed
+                classifier,
+                generator,
+                1.0,
+                value,
+                protocol.roles,
+                protocol.ceiling,
+                protocol.stop_gradient,
+                seed=seed,
             )
             rate = keras.optimizers.Adam(protocol.generator_rate, beta_1=0.5)
             model.compile(optimizer, generator_optimizer=rate)

@@ -34,8 +34,10 @@ class Protocol:
         lambdas: factors of the generator's reconstruction error to choose from.
         uae_sizes: L-infinity sizes of MINE-UAEs to choose from, of the data's range.
         roles: of the generator's parts.
+        ceiling: divergence in nats that the generator gains by.
+        stop_gradient: whether its game holds the clean prediction fixed.
         generator_rate: learning rate of the generator.
-        pretrain_epochs: of the generator, as an autoencoder.
+        pretrain_epochs: of the generator, as an autoencoder; 0 for none.
     """
 
     labels: int
@@ -50,14 +52,10 @@ class Protocol:
     lambdas: tuple[float, ...]
     uae_sizes: tuple[float, ...]
     roles: str = "anchored"
+    ceiling: float | str = "auto"
+    stop_gradient: bool = True
     generator_rate: float = 1e-3
     pretrain_epochs: int = 10
-
-
-def _grey_generator(shape: Shape) -> AdversarialExampleGenerator:
-    return AdversarialExampleGenerator.dense(
-        shape, (512,), code_dim=64, noise_dim=32, output_activation="sigmoid"
-    )
 
 
 _CIRCLES = Protocol(
@@ -85,10 +83,14 @@ _GREY = Protocol(
     unlabelled_batch=250,
     learning_rate=2e-3,
     classifier=DenseClassifier,
-    generator=_grey_generator,
+    generator=AdversarialExampleGenerator.residual,
     epsilons=(1.0, 2.0, 3.0),
-    lambdas=(0.03, 0.1, 0.3),
+    lambdas=(0.02, 0.03, 0.05),
     uae_sizes=(0.2, 0.5),
+    roles="joint",
+    ceiling=0.3,
+    stop_gradient=False,
+    pretrain_epochs=0,
 )
 # SPEC 7.1.3, 7.1.5 but for the number of updates (published: 48,000 and 200,000).
 _COLOUR = Protocol(
