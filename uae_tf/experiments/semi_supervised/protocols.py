@@ -103,8 +103,10 @@ _COLOUR = Protocol(
     classifier=ConvolutionalClassifier,
     generator=AdversarialExampleGenerator.convolutional,
     epsilons=(2.5, 8.0),
-    lambdas=(0.03, 0.1, 0.3),
+    lambdas=(0.3, 1.0, 3.0),
     uae_sizes=(0.1, 0.3),
+    # As the grey images want it; on colour nothing was measured.
+    stop_gradient=False,
     generator_rate=2e-4,
 )
 # The digits of scikit-learn: for a first look, in seconds.
@@ -116,14 +118,14 @@ _DIGITS = Protocol(
     unlabelled_batch=100,
     learning_rate=2e-3,
     classifier=partial(DenseClassifier, hidden_units=(100, 50)),
-    generator=partial(
-        AdversarialExampleGenerator.dense,
-        hidden_units=(100,),
-        output_activation="sigmoid",
-    ),
+    generator=partial(AdversarialExampleGenerator.residual, hidden_units=(100,)),
     epsilons=(0.3, 1.0, 2.0),
     lambdas=(0.1, 0.3, 1.0),
     uae_sizes=(0.2, 0.5),
+    roles="joint",
+    ceiling=0.3,
+    stop_gradient=False,
+    pretrain_epochs=0,
 )
 
 PROTOCOLS: Mapping[str, Protocol] = {
