@@ -73,6 +73,7 @@ def measure(
 
 
 def main() -> None:
+    """Measures data set after data set and writes the table after each method."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--datasets", nargs="+", choices=TRIED, default=["digits"])
     parser.add_argument("--data-dir", help="folder of prepared data")
