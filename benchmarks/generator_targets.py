@@ -108,17 +108,18 @@ def main() -> None:
             row = [dataset, str(settings.protocol.updates), name]
             rows.append([*row, *measure(settings, own, trial)])
             console.print(*rows[-1], sep=" | ")
-            write_json(options.out, table(rows, options.seeds))
+            write_json(options.out, table(rows, options))
 
 
-def table(rows: list[list[str]], seeds: int) -> dict[str, object]:
+def table(rows: list[list[str]], options: argparse.Namespace) -> dict[str, object]:
     """As docs/results/measured holds it."""
+    sets = " ".join(options.datasets)
     titles = ("data", "updates", "method", "test error, %", "L2 of the change")
     return {
-        "about": f"Test errors, {seeds} seeds that nothing was chosen by.",
+        "about": f"Test errors, {options.seeds} seeds from {FIRST_SEED} on.",
         "columns": [{"title": title} for title in titles],
         "rows": rows,
-        "commands": ["python benchmarks/generator_targets.py"],
+        "commands": [f"python benchmarks/generator_targets.py --datasets {sets}"],
     }
 
 
