@@ -302,3 +302,27 @@ def test_settings_of_the_circles_are_told_for_circles_alone():
     assert {"noise", "factor", "placement"} < set(settings.to_dict())
     other = dataclasses.replace(settings, dataset="mnist")
     assert not {"noise", "factor", "placement"} & set(other.to_dict())
+
+
+@pytest.mark.slow
+def test_on_images_the_game_drifts_unless_both_predictions_move():
+    """An autoencoder as generator: docs/RESULTS.md, "Few labels"."""
+    settings = SemiSupervisedSettings("digits", seeds=1)
+    errors = {}
+    for is_fixed in (True, False):
+        bench = Bench(settings)
+        bench.protocol = dataclasses.replace(
+            bench.protocol,
+            generator=functools.partial(
+                AdversarialExampleGenerator.dense,
+                hidden_units=(100,),
+                output_activation="sigmoid",
+            ),
+            roles="anchored",
+            stop_gradient=is_fixed,
+            pretrain_epochs=10,
+        )
+        errors[is_fixed] = bench.train(Trial("generator", 1.0), seed=100)[1]
+    alone = Bench(settings).train(Trial("supervised", None), seed=100)[1]
+    assert errors[True]["test_error"] > 1.5 * alone["test_error"]
+    assert errors[False]["test_error"] < alone["test_error"]
