@@ -42,11 +42,10 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
             no more than a factor of the decoder's rate, which Adam takes out again.
         ceiling: G gains nothing by pushing a sample's divergence above this many nats;
             "auto" is ln(classes), None no limit.
-        stop_gradient: whether C moves its prediction of G(x, z) alone, as in VAT, or
-            that of x as well. Examples that are no neighbours of x, such as its
-            reconstructions, let the first drift: on MNIST it ends worse than the
-            labels alone, while on the two circles it is the one that works
-            (docs/RESULTS.md, "Few labels").
+        stop_gradient: whether C moves its prediction of G(x, z) alone, as in VAT,
+            or, by default and as the slides write it, that of x as well. The first
+            drifts: on images it ends worse than the labels alone, while on the two
+            circles it is the one that works (docs/RESULTS.md, "Few labels").
         entropy_minimization: as in :class:`ConsistencyTraining`.
         ramp_updates: as there; a tenth of all updates is a good start.
         seed: of the noise z.
@@ -89,7 +88,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         lambda_: float = 1.0,
         roles: str = "split",
         ceiling: float | str | None = "auto",
-        stop_gradient: bool = True,
+        stop_gradient: bool = False,
         entropy_minimization: bool = False,
         ramp_updates: int = 0,
         seed: int = 0,
