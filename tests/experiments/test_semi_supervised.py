@@ -10,6 +10,7 @@ import pytest
 from uae_tf import datasets
 from uae_tf.experiments import resumable_run
 from uae_tf.experiments import semi_supervised as package
+from uae_tf.experiments.report import render_report
 from uae_tf.experiments.semi_supervised import (
     SemiSupervisedSettings,
     semi_supervised,
@@ -302,6 +303,16 @@ def test_settings_of_the_circles_are_told_for_circles_alone():
     assert {"noise", "factor", "placement"} < set(settings.to_dict())
     other = dataclasses.replace(settings, dataset="mnist")
     assert not {"noise", "factor", "placement"} & set(other.to_dict())
+
+
+def test_fixed_settings_alone_have_no_verdict_and_another_title(tmp_path, instant):
+    settings = settings_of(("supervised", "vat_0.5"), seeds=1, choice_seeds=1)
+    results = semi_supervised(settings, tmp_path)
+    assert results["verdict"] is None
+    page = render_report(results, {})
+    assert f"<title>Few labels: {settings.dataset}" in page
+    assert "No verdict: the arm that it is about was not run." in page
+    assert "mine_uae help" not in page
 
 
 @pytest.mark.slow

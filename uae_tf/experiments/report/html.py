@@ -153,7 +153,7 @@ def verdict_context(
         "candidate": candidate,
         "effect": verdict.effect if verdict else NO_SEED,
         "tone": tone(verdict.effect).replace(" ", "-") if verdict else "undecided",
-        "headline": verdict.headline if verdict else "No verdict yet.",
+        "headline": verdict.headline if verdict else _no_verdict(results),
         "details": verdict.details if verdict else (),
         "controls": controls,
         "bar_note": _bar_note(candidate, controls),
@@ -170,6 +170,12 @@ def _bar_note(candidate: str, controls: TableData | None) -> str:
         f"{high} of the control's error. An interval that crosses the line shows no "
         "effect, and how large an effect could still hide in it."
     )
+
+
+def _no_verdict(results: Mapping[str, Any]) -> str:
+    if results.get("complete"):
+        return "No verdict: the arm that it is about was not run. See the table."
+    return "No verdict yet."
 
 
 def _title(candidate: str, settings: Mapping[str, Any]) -> str:

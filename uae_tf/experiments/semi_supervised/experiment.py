@@ -135,9 +135,13 @@ class _Experiment(ResumableRun):
 
     def conclusions(self) -> dict[str, Any]:
         settings, choices = self.settings, self._choices()
+        judged = summary.judge(settings, self.runs, choices)
+        # Else the title asks whether the verdict's arm helps.
+        title = {} if judged else {"title": f"Few labels: {settings.dataset}"}
         return {
+            **title,
             "rows": summary.rows(settings, self.runs, choices),
-            "verdict": summary.judge(settings, self.runs, choices),
+            "verdict": judged,
             "notes": summary.notes(settings, self.runs, choices),
             "choices": choices,
             "sensitivity": summary.sensitivity(settings, self.runs),
