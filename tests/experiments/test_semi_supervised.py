@@ -305,6 +305,24 @@ def test_settings_of_the_circles_are_told_for_circles_alone():
     assert not {"noise", "factor", "placement"} & set(other.to_dict())
 
 
+def test_a_run_does_not_go_on_under_another_protocol(instant, tmp_path, monkeypatch):
+    settings = settings_of(("supervised", "generator_0.5"))
+    semi_supervised(settings, tmp_path)
+    protocol = PROTOCOLS[settings.dataset]
+    other = dataclasses.replace(protocol, stop_gradient=not protocol.stop_gradient)
+    monkeypatch.setitem(PROTOCOLS, settings.dataset, other)
+    with pytest.raises(ValueError, match="stop_gradient: saved"):
+        semi_supervised(settings, tmp_path, resume=True)
+
+
+def test_a_generator_of_a_fixed_setting_is_shown_too(tmp_path):
+    settings = SemiSupervisedSettings(
+        "digits", methods=("supervised", "generator_0.5"), samples=400, **ONE_SEED
+    )
+    semi_supervised(settings, tmp_path)
+    assert (tmp_path / "figures" / "generated.png").exists()
+
+
 def test_fixed_settings_alone_have_no_verdict_and_another_title(tmp_path, instant):
     settings = settings_of(("supervised", "vat_0.5"), seeds=1, choice_seeds=1)
     results = semi_supervised(settings, tmp_path)

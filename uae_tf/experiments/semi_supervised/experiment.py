@@ -19,6 +19,9 @@ from .settings import SemiSupervisedSettings
 
 _ERROR = "Share of test samples that are not given their class, mean ± standard "
 _ERROR += "deviation over seeds. Lower is better; the lowest is bold."
+#: Recorded too: a run must not go on under another protocol.
+_FROM_PROTOCOL = ("labels", "updates", "validation")
+_FROM_PROTOCOL += ("roles", "ceiling", "stop_gradient", "generator_rate")
 
 
 def semi_supervised(
@@ -153,7 +156,7 @@ class _Experiment(ResumableRun):
     def described_settings(self) -> dict[str, Any]:
         settings, protocol = super().described_settings(), self.settings.protocol
         settings["arms"] = list(settings["methods"])
-        for name in ("labels", "updates", "validation"):
+        for name in _FROM_PROTOCOL:
             settings[name] = getattr(protocol, name)
         settings["epsilon_grid"] = list(protocol.epsilons)
         settings["lambda_grid"] = list(protocol.lambdas)

@@ -76,14 +76,24 @@ class Pictures:
             found["boundaries"] = decision_boundaries(
                 {f"noise {settings.noise:g}": panels}
             )
-        key = f"gallery/generator@{results['choices'].get('generator', 1.0):g}"
-        if key in self.arrays:
-            found["generated"] = generated_gallery(
-                self.arrays["gallery/x"], self.arrays[key]
-            )
+        examples = self._generated(results, settings)
+        if examples is not None:
+            found["generated"] = generated_gallery(self.arrays["gallery/x"], examples)
         if any(len(values) > 1 for values in results["sensitivity"].values()):
             found["sensitivity"] = sensitivity(results["sensitivity"])
         return found
+
+    def _generated(
+        self, results: dict[str, Any], settings: SemiSupervisedSettings
+    ) -> np.ndarray | None:
+        """What the generator of the first arm that has one made, None without."""
+        trials = [
+            trial_of(arm, results["choices"])
+            for arm in settings.arms
+            if arm.method == "generator"
+        ]
+        found = [self.arrays.get(f"gallery/{trial.key}") for trial in trials if trial]
+        return next((examples for examples in found if examples is not None), None)
 
     def panels(
         self, results: dict[str, Any], settings: SemiSupervisedSettings
