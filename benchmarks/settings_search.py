@@ -44,6 +44,15 @@ TRIED: tuple[dict[str, Any], ...] = (
     {"similarity": "gaussian", "similarity_weight": 30.0},
     {"similarity": "gaussian", "similarity_weight": 100.0},
     {"similarity": "gaussian", "similarity_weight": 300.0},
+    # Added when the nineteen had been seen, for the views and bounds of MINE.
+    {"bound": "nwj"},
+    {"bound": "infonce"},
+    {"bound": "smile"},
+    {"bound": "nwj", "similarity_weight": 10.0},
+    {"model": "conv"},
+    {"model": "conv", "views": "compressive"},
+    {"model": "conv", "similarity_weight": 10.0},
+    {"model": "conv", "similarity": "gaussian", "similarity_weight": 10.0},
 )
 CONTROLS = ("duplicated", "start_noise", "matched_noise", "criterion_only")
 #: Takes five trainings more, so only the last comparison has it.
@@ -68,9 +77,10 @@ def measurer(kind: str, epochs: int, out: Path) -> Measure:
     ) -> uae_tf.experiments.own_model.Comparison:
         settings |= {"epochs": epochs, "preset": "strong", **changes}
         samples = settings.pop("samples", None)
+        built = settings.pop("model", kind)
         shape = x_train.shape[1:]
         return uae_tf.compare(
-            lambda: uae_tf.models.build(kind, shape, recipe="modern"),
+            lambda: uae_tf.models.build(built, shape, recipe="modern"),
             x_train[:samples],
             x_test,
             arms=(*controls, "mine_uae"),

@@ -3,12 +3,14 @@ import pytest
 import tensorflow as tf
 
 from uae_tf import datasets
+from uae_tf.attacks import MinMaxAttack
 from uae_tf.criteria import Reconstruction
 from uae_tf.evaluation import perturbation_sizes
 from uae_tf.experiments import seed_run
 from uae_tf.experiments.augmenters import Augmenter, conventional_copy
 from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
 from uae_tf.experiments.settings import ReconstructionSettings
+from uae_tf.mine import MINE
 from uae_tf.models import build
 from uae_tf.ops import per_sample_seeds
 
@@ -191,3 +193,18 @@ def test_conventional_copies_repeat_and_stay_in_the_box():
 def test_vectors_cannot_be_flipped():
     with pytest.raises(ValueError, match=r"need images .*\(50, 81\)"):
         conventional_copy(IMAGES.reshape(50, 81), ("flip",), seed=0)
+
+
+def test_the_estimator_has_the_views_and_the_bound_of_the_settings():
+    criterion = Reconstruction(build("dense", (8, 8, 1), "modern"))
+    x = datasets.load("digits", samples=8).x_train
+    settings = ReconstructionSettings(steps=3, views="compressive", bound="nwj")
+    found = Augmenter(criterion, settings)("mine_uae", x, draw=0)
+    by_hand = MinMaxAttack.from_preset(
+        "strong", criterion, MINE(views="compressive", bound="nwj"), steps=3
+    )(x)
+    np.testing.assert_array_equal(found.similarity, by_hand.similarity)
+    default = Augmenter(criterion, ReconstructionSettings(steps=3))
+    assert not np.array_equal(
+        found.similarity, default("mine_uae", x, draw=0).similarity
+    )

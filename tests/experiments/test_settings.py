@@ -32,6 +32,8 @@ WRONG = [
     ("seed", -1, "`seed` must be a whole number, at least 0.*-1"),
     ("similarity_weight", math.nan, "`similarity_weight` must be a finite.*nan"),
     ("similarity_weight", math.inf, "`similarity_weight` must be a finite.*inf"),
+    ("views", "random", "`views` must be one of .*compressive.*random"),
+    ("bound", "jsd", "`bound` must be one of .*nwj.*jsd"),
 ]
 
 

@@ -103,8 +103,10 @@ class Augmenter:
         if arm == "l2_uae":
             return self._minmax(L2Similarity())
         if arm == "mine_uae":
-            is_mine = self.settings.similarity == "mine"
-            return self._minmax(MINE() if is_mine else GaussianMI())
+            if self.settings.similarity == "gaussian":
+                return self._minmax(GaussianMI())
+            mine = MINE(views=self.settings.views, bound=self.settings.bound)
+            return self._minmax(mine)
         raise ValueError(f"The arm {arm!r} adds no examples.")
 
     def _minmax(self, similarity: Any) -> MinMaxAttack:

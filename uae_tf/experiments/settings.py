@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..attacks import PRESETS
+from ..mine import MINE
 from ..models.recipes import MODELS
 
 #: Arms of the experiment, in the order they run and are reported.
@@ -75,6 +76,8 @@ class ExperimentSettings(CheckedSettings):
             (docs/RESULTS.md).
         similarity: "mine" or "gaussian" (closed form), for the arm mine_uae.
         similarity_weight: factor of the similarity term.
+        views: of "mine": "auto", "convolution" or "compressive".
+        bound: of "mine", such as "donsker-varadhan"; see :class:`~uae_tf.mine.MINE`.
         norm: "l2" (paper) or "squared" (published code).
         steps: iterations of the attack.
         target: of augmented samples: "self" (published code) or "clean".
@@ -95,6 +98,8 @@ class ExperimentSettings(CheckedSettings):
     preset: str = "strong"
     similarity: str = "mine"
     similarity_weight: float = 1.0
+    views: str = "auto"
+    bound: str = "donsker-varadhan"
     norm: str = "l2"
     steps: int = 40
     target: str = "self"
@@ -119,6 +124,8 @@ class ExperimentSettings(CheckedSettings):
                 "`similarity_weight` must be a finite number. "
                 f"Received: {self.similarity_weight}"
             )
+        # Refuses views and bounds that it does not know.
+        MINE(views=self.views, bound=self.bound)
 
     @property
     def num_copies(self) -> int:
