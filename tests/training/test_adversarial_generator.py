@@ -98,6 +98,37 @@ def test_beyond_the_ceiling_there_is_nothing_to_gain(ceiling, is_capped):
     assert moved != is_capped
 
 
+@pytest.mark.parametrize(("tolerance", "is_free"), [(0.0, False), (100.0, True)])
+def test_a_change_within_the_tolerance_costs_nothing(tolerance, is_free):
+    # The decoder has no other task than this cost.
+    model = make(tolerance=tolerance, roles="split", lambda_=0.5)
+    x, z = batch(model)
+    decoder = model.generator.decoder
+    before = decoder.get_weights()
+    model.generator_step(x, z, model.classifier(x))
+    same = [
+        np.array_equal(old, new)
+        for old, new in zip(before, decoder.get_weights(), strict=True)
+    ]
+    assert all(same) == is_free
+    assert (float(model.terms["reconstruction"].result()) == 0.0) == is_free
+    assert float(model.terms["distance"].result()) > 0.1
+
+
+def test_changes_grow_to_the_tolerance():
+    """A game that costs more than it gains dies out without one."""
+    lengths = {}
+    for tolerance in (0.0, 0.5):
+        model = make(tolerance=tolerance, roles="joint", lambda_=10.0, ceiling=None)
+        model.compile("adam", generator_optimizer=keras.optimizers.Adam(1e-2))
+        x, z = batch(model)
+        for _ in range(200):
+            model.generator_step(x, z, model.classifier(x))
+        lengths[tolerance] = np.linalg.norm(model.generate(x, z) - x, axis=1).mean()
+    assert lengths[0.0] < 0.2
+    assert lengths[0.5] == pytest.approx(0.5, abs=0.15)
+
+
 def test_the_minimax_game_is_played():
     """The generator alone raises the divergence; both together keep it down."""
     model = make(roles="joint", lambda_=0.01, ceiling=None)
@@ -174,6 +205,7 @@ def test_a_generator_that_does_not_fit():
     [
         ({"alpha": -1.0}, r"`alpha` must be at least 0.*-1"),
         ({"lambda_": -1.0}, r"`lambda_` must be at least 0.*-1"),
+        ({"tolerance": np.nan}, r"`tolerance` must be at least 0.*nan"),
         ({"roles": "both"}, r"`roles` must be one of .*'both'"),
     ],
 )

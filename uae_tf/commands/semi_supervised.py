@@ -65,6 +65,12 @@ def semi_supervised_command(
     placement: Annotated[
         Placement, typer.Option(help="Labelled points of the circles.")
     ] = Placement.EVEN,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of the classifier of colour images; default 128, as published."
+        ),
+    ] = None,
     epsilon_grid: Annotated[
         str, typer.Option(help="Lengths to choose VAT's from, comma-separated.")
     ] = "",
@@ -99,6 +105,7 @@ def semi_supervised_command(
         choice_seeds=choice_seeds,
         factor=factor,
         placement=placement.value,
+        width=width,
         epsilon_grid=numbers_in("epsilon-grid", epsilon_grid),
         lambda_grid=numbers_in("lambda-grid", lambda_grid),
         seed=seed,

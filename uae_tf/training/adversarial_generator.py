@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from ..losses import kl_divergence
-from ..ops import squared_norm
+from ..ops import l2_norm
 from ..types import Samples
 from .arrays import check_choice
 from .consistency import ConsistencyTraining
@@ -24,9 +24,9 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
     """Trains a classifier against a generator of adversarial examples.
 
     ``min_C max_G  L_nll(C) + alpha L_adv(G, C) - lambda L_rec(G)`` with
-    ``L_adv = mean KL(C(x) || C(G(x, z)))`` and ``L_rec = mean ||x - G(x, z)||^2`` over
-    unlabelled x. Each update takes one step of G, then one of C on new examples of the
-    same z. The generator should be an autoencoder by then: see
+    ``L_adv = mean KL(C(x) || C(G(x, z)))`` and ``L_rec = mean ||x - G(x, z)||^2`` (see
+    ``tolerance``) over unlabelled x. Each update takes one step of G, then one of C on
+    new examples of the same z. The generator should be an autoencoder by then: see
     :meth:`AdversarialExampleGenerator.pretrain`.
 
     Args:
@@ -42,6 +42,11 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
             no more than a factor of the decoder's rate, which Adam takes out again.
         ceiling: G gains nothing by pushing a sample's divergence above this many nats;
             "auto" is ln(classes), None no limit.
+        tolerance: L2 distance from x that costs nothing: ``L_rec = mean max(0,
+            ||x - G(x, z)|| - tolerance)^2``. 0 as in the slides: there a classifier
+            that becomes smooth makes every change cost more than it gains, and the
+            game dies out. With a tolerance changes stay about as long as it, which
+            plays the part of VAT's epsilon.
         stop_gradient: whether C moves its prediction of G(x, z) alone, as in VAT,
             or, by default and as the slides write it, that of x as well. The first
             drifts: on images it ends worse than the labels alone, while on the two
@@ -50,8 +55,8 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         ramp_updates: as there; a tenth of all updates is a good start.
         seed: of the noise z.
 
-    Logs: as :class:`ConsistencyTraining`, and of the generator ``reconstruction``, the
-    mean ``||x - G||^2``, and ``distance``, the mean ``||x - G||``.
+    Logs: as :class:`ConsistencyTraining`, and of the generator ``reconstruction``,
+    which is L_rec, and ``distance``, the mean ``||x - G||``.
 
     Raises:
         ValueError: a generator whose output does not fit the classifier's input, an
@@ -88,6 +93,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         lambda_: float = 1.0,
         roles: str = "split",
         ceiling: float | str | None = "auto",
+        tolerance: float = 0.0,
         stop_gradient: bool = False,
         entropy_minimization: bool = False,
         ramp_updates: int = 0,
@@ -95,7 +101,8 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         **kwargs: Any,
     ) -> None:
         check_generator(generator, classifier)
-        for name, value in (("alpha", alpha), ("lambda_", lambda_)):
+        sizes = {"alpha": alpha, "lambda_": lambda_, "tolerance": tolerance}
+        for name, value in sizes.items():
             if not value >= 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {value}")
         super().__init__(
@@ -106,6 +113,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         self.lambda_ = lambda_
         self.roles = check_choice("roles", roles, ROLES)
         self.ceiling = ceiling
+        self.tolerance = tolerance
         self.stop_gradient = stop_gradient
 
     def compile(
@@ -157,10 +165,11 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         encoder, decoder = self.generator.encoder, self.generator.decoder
         with tf.GradientTape(persistent=True) as tape:
             examples = decoder([encoder(x, training=True), z], training=True)
-            squares = squared_norm(tf.cast(examples - x, tf.float32))
+            distances = l2_norm(tf.cast(examples - x, tf.float32))
+            excess = tf.nn.relu(distances - self.tolerance)
             divergence = kl_divergence(logits, self.passive_logits(examples))
             gain = self.alpha * tf.reduce_mean(self._capped(divergence))
-            cost = self.lambda_ * tf.reduce_mean(squares)
+            cost = self.lambda_ * tf.reduce_mean(tf.square(excess))
             encoder_loss, decoder_loss = {
                 "split": (-gain, cost),
                 "joint": (cost - gain, cost - gain),
@@ -180,8 +189,8 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         pairs = zip([*gradients[0], *gradients[1]], variables, strict=True)
         self.generator_optimizer.apply_gradients(pairs)
         self.record(
-            reconstruction=tf.reduce_mean(squares),
-            distance=tf.reduce_mean(tf.sqrt(squares)),
+            reconstruction=tf.reduce_mean(tf.square(excess)),
+            distance=tf.reduce_mean(distances),
         )
 
     def generate(self, x: Samples, z: tf.Tensor, training: bool = True) -> Samples:
@@ -199,6 +208,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
             "lambda_": self.lambda_,
             "roles": self.roles,
             "ceiling": self.ceiling,
+            "tolerance": self.tolerance,
             "stop_gradient": self.stop_gradient,
         }
 

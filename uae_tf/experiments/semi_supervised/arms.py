@@ -11,10 +11,11 @@ METHODS = {
     "vat": "epsilon",
     "vat_entmin": "epsilon",
     "generator": "lambda",
+    "generator_entmin": "lambda",
     "mine_uae": "size",
 }
 #: Whose choice a method without a search of its own takes over.
-_BORROWS = {"random": "vat", "vat_entmin": "vat"}
+_BORROWS = {"random": "vat", "vat_entmin": "vat", "generator_entmin": "generator"}
 
 
 @dataclass(frozen=True)

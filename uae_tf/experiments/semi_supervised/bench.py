@@ -179,7 +179,7 @@ class Bench:
         optimizer = keras.optimizers.Adam(
             LinearDecay(protocol.learning_rate, protocol.updates)
         )
-        if trial.method == "generator":
+        if trial.method in ("generator", "generator_entmin"):
             generator = protocol.generator(split.sample_shape)
             if protocol.pretrain_epochs:
                 generator.pretrain(
@@ -192,7 +192,9 @@ class Bench:
                 value,
                 protocol.roles,
                 protocol.ceiling,
+                protocol.tolerance,
                 protocol.stop_gradient,
+                entropy_minimization=trial.method == "generator_entmin",
                 seed=seed,
             )
             rate = keras.optimizers.Adam(protocol.generator_rate, beta_1=0.5)

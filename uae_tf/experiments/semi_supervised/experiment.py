@@ -21,7 +21,7 @@ _ERROR = "Share of test samples that are not given their class, mean ± standard
 _ERROR += "deviation over seeds. Lower is better; the lowest is bold."
 #: Recorded too: a run must not go on under another protocol.
 _FROM_PROTOCOL = ("labels", "updates", "validation")
-_FROM_PROTOCOL += ("roles", "ceiling", "stop_gradient", "generator_rate")
+_FROM_PROTOCOL += ("roles", "ceiling", "tolerance", "stop_gradient", "generator_rate")
 
 
 def semi_supervised(

@@ -17,7 +17,7 @@ from ..report.semi_supervised import (
     generated_gallery,
     sensitivity,
 )
-from .arms import Trial
+from .arms import METHODS, Trial
 from .bench import Bench
 from .settings import SemiSupervisedSettings
 from .summary import trial_of
@@ -130,6 +130,6 @@ def _class_one(model: ConsistencyTraining) -> np.ndarray:
 
 
 def _title(name: str, trial: Trial) -> str:
-    symbols = {"vat": "ε", "vat_entmin": "ε", "random": "ε", "generator": "λ"}
-    symbol = symbols.get(trial.method)
+    symbols = {"epsilon": "ε", "lambda": "λ"}
+    symbol = symbols.get(METHODS[trial.method] or "")
     return f"{trial.method}, {symbol} = {trial.value:g}" if symbol else name

@@ -35,6 +35,7 @@ class Protocol:
         uae_sizes: L-infinity sizes of MINE-UAEs to choose from, of the data's range.
         roles: of the generator's parts.
         ceiling: divergence in nats that the generator gains by.
+        tolerance: L2 distance from the sample that costs the generator nothing.
         stop_gradient: whether its game holds the clean prediction fixed.
         generator_rate: learning rate of the generator.
         pretrain_epochs: of the generator, as an autoencoder; 0 for none.
@@ -53,6 +54,7 @@ class Protocol:
     uae_sizes: tuple[float, ...]
     roles: str = "anchored"
     ceiling: float | str = "auto"
+    tolerance: float = 0.0
     stop_gradient: bool = True
     generator_rate: float = 1e-3
     pretrain_epochs: int = 10
@@ -85,10 +87,12 @@ _GREY = Protocol(
     classifier=DenseClassifier,
     generator=AdversarialExampleGenerator.residual,
     epsilons=(1.0, 2.0, 3.0),
-    lambdas=(0.03, 0.05, 0.08),
+    lambdas=(0.1, 1.0, 10.0),
     uae_sizes=(0.2, 0.5),
     roles="joint",
     ceiling=0.3,
+    # Of 0.6, 1 and 2 the one with the lowest validation error after 1,000 updates.
+    tolerance=1.0,
     stop_gradient=False,
     pretrain_epochs=0,
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 from typing import Any
 
+from ...models import ConvolutionalClassifier
 from ..settings import CheckedSettings
 from .arms import Arm, parse_arm
 from .protocols import PROTOCOLS, Protocol
@@ -15,7 +17,7 @@ DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator", "mi
 SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
 PLACEMENTS = ("even", "random")
 #: Numbers that the protocol has where they are None, and their least.
-_OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 0}
+_OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 0, "width": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class SemiSupervisedSettings(CheckedSettings):
         choice_seeds: how many of them the settings are chosen by, at most ``seeds``.
         noise: of the circles.
         factor: radius of the inner circle.
+        width: filters of the first block of the convolutional classifier, for images
+            in colour; None for the published 128.
         placement: which points of the circles have a label: "even" (evenly spaced, at
             the same angles on both), or "random".
         lambda_grid: factors to choose the generator's from; empty for the protocol's.
@@ -53,6 +57,7 @@ class SemiSupervisedSettings(CheckedSettings):
     choice_seeds: int = 3
     noise: float = 0.06
     factor: float = 0.8
+    width: int | None = None
     placement: str = "even"
     epsilon_grid: tuple[float, ...] = ()
     lambda_grid: tuple[float, ...] = ()
@@ -72,6 +77,12 @@ class SemiSupervisedSettings(CheckedSettings):
                     f"`{name}` must hold positive numbers. "
                     f"Received: {getattr(self, name)}"
                 )
+        network = PROTOCOLS[self.dataset].classifier
+        if self.width and network is not ConvolutionalClassifier:
+            raise ValueError(
+                "`width` is of the convolutional classifier, which "
+                f"{self.dataset!r} does not have. Received: width={self.width}"
+            )
         if not self.methods:
             raise ValueError("`methods` is empty. Expected some, such as vat,generator")
         if len(set(self.methods)) < len(self.methods):
@@ -92,6 +103,8 @@ class SemiSupervisedSettings(CheckedSettings):
             for name in ("labels", "updates", "validation")
             if getattr(self, name) is not None
         }
+        if self.width:
+            changes["classifier"] = partial(found.classifier, width=self.width)
         if self.epsilon_grid:
             changes["epsilons"] = self.epsilon_grid
         if self.lambda_grid:
