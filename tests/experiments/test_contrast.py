@@ -101,6 +101,11 @@ def test_the_untrained_encoder_is_no_control(run):
     assert any("Of the neighbours' error" in note for note in results["notes"])
 
 
+def test_notes_speak_of_the_arms_that_were_run(run):
+    (note,) = [note for note in run[0]["notes"] if note.startswith("Labels were used")]
+    assert "gaussian_tuned" not in note
+
+
 def test_curves_have_a_number_for_each_epoch(run):
     results, _ = run
     entry = results["runs"]["mine_uae"]["0"]

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -187,6 +188,21 @@ def test_sentence_is_corrected_for_many_controls():
     assert outcome.effect == NO_EFFECT
     assert "looking at 10 controls (Holm, 5 % in all)" in outcome.sentence
     assert "more seeds are needed" in outcome.sentence
+
+
+@pytest.mark.parametrize(
+    ("control", "span"),
+    [
+        ([4.0, 3.0, 9.0, 5.0], r"interval \d+\.\d % to 100\.0 %"),
+        ([4.0, 1.0, 3.0, 9.0], r"interval \u2212100\.0 % to \+\d+\.\d %"),
+    ],
+    ids=["helps", "no effect"],
+)
+def test_no_interval_promises_an_error_below_zero(control, span):
+    outcome = verdict({"original": control, "mine_uae": [0.0] * len(control)})
+    (comparison,) = outcome.comparisons
+    assert comparison.high > comparison.control_mean
+    assert re.search(span, outcome.headline)
 
 
 def test_finished_controls_only():

@@ -85,8 +85,10 @@ def _headline(
         )
     sure = f"{100 * level:.4g} % interval"
     seeds = f"{strongest.seeds} seeds"
+    # Student's interval does not know that an error cannot fall below 0.
+    best = min(strongest.high, strongest.control_mean)
     if strongest.corrected_effect == NO_EFFECT:
-        ends = (-strongest.high, -strongest.low)
+        ends = (-best, -strongest.low)
         span = " to ".join(_percent(strongest, end) for end in ends)
         return (
             f"{candidate} shows no effect beyond {against}: it changes the test error "
@@ -95,7 +97,7 @@ def _headline(
     helps = strongest.corrected_effect == HELPS
     # "hurts" alone would read as if plain training were better, which it may not be.
     start, end = ("helps even", "lower") if helps else ("hurts", "higher")
-    low, high = sorted((abs(strongest.low), abs(strongest.high)))
+    low, high = sorted((abs(strongest.low), abs(best)))
     size, low, high = (
         _percent(strongest, v).lstrip("+")
         for v in (abs(strongest.difference), low, high)

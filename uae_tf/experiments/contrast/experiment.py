@@ -124,13 +124,15 @@ class Contrast(Experiment):
 
     def notes(self) -> list[str]:
         settings, data = self.settings, self.bench.data
+        is_tuned = "gaussian_tuned" in settings.arms
+        chooses = "and, held-out training labels, to choose the noise of gaussian_tuned"
         found = [
             f"{len(data.x_train)} training and {len(data.x_test)} test images of "
             f"{data.sample_shape[0]}x{data.sample_shape[1]} pixels; an epoch is a pass "
             "over two samples for one, so the arms original and clae see each image "
             "twice in it. clae adds no images but a third, adversarial view.",
-            "Labels were used to judge encoders and, held-out training labels, to "
-            "choose the noise of gaussian_tuned; never to train or to attack.",
+            f"Labels were used to judge encoders{f' {chooses}' if is_tuned else ''}; "
+            "never to train or to attack.",
             *_training_notes(training_check(self.runs)),
         ]
         found += super().notes()[: 1 if self.tuning else 0]
