@@ -188,12 +188,11 @@ class Bench:
             model = AdversarialGeneratorTraining(
                 classifier,
                 generator,
-                1.0,
-                value,
-                protocol.roles,
-                protocol.ceiling,
-                protocol.tolerance,
-                protocol.stop_gradient,
+                lambda_=value,
+                roles=protocol.roles,
+                ceiling=protocol.ceiling,
+                tolerance=protocol.tolerance,
+                stop_gradient=protocol.stop_gradient,
                 entropy_minimization=trial.method == "generator_entmin",
                 seed=seed,
             )
