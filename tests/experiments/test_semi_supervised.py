@@ -72,6 +72,7 @@ def test_settings_are_chosen_by_the_lowest_validation_error(digits_run):
     assert entropies[1] > 0
     assert any(f"epsilon {chosen:g} had the lowest" in n for n in results["notes"])
     assert set(results["sensitivity"]["vat"]) == {"0.05", "0.5"}
+    assert any("up to an L2 length of 0.15" in n for n in results["notes"])
 
 
 def test_rows_and_verdict_follow_from_the_trainings(digits_run):

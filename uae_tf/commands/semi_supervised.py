@@ -41,8 +41,8 @@ def semi_supervised_command(
         str | None,
         typer.Option(
             help=f"Comma-separated: {', '.join(METHODS)}; or with the setting fixed, "
-            "such as vat_0.1 or generator_1.0. Default all, and for circles the "
-            "slides' fixed ones."
+            "such as vat_0.1 or generator_1.0. Default all but generator_entmin, and "
+            "for circles the slides' fixed ones."
         ),
     ] = None,
     samples: options.Samples = None,

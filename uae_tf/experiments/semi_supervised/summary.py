@@ -169,6 +169,11 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
             f"validation samples, which have labels, of {len(errors)} tried ({tried}), "
             f"{seeds} seeds.{edge_note(value, errors)}"
         )
+    if protocol.tolerance and any(METHODS[a.method] == "lambda" for a in settings.arms):
+        found.append(
+            f"The generator's changes cost nothing up to an L2 length of "
+            f"{protocol.tolerance:g}, λ times the square of what is beyond it."
+        )
     if settings.dataset == "circles":
         found += _notes_on_circles(settings)
     if settings.dataset == "cifar10":
