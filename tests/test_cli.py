@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 
 from uae_tf import cli, datasets
 from uae_tf.commands import contrast, reconstruct, select, show
-from uae_tf.commands.choices import names_in
+from uae_tf.commands.choices import Bound, Views, names_in
 from uae_tf.experiments.contrast import ContrastSettings
 from uae_tf.experiments.contrast.settings import ARMS as CONTRAST_ARMS
 from uae_tf.experiments.selection_settings import SelectionSettings
 from uae_tf.experiments.settings import ARMS, EXTRA_ARMS, ReconstructionSettings
+from uae_tf.mine import MINE
+from uae_tf.mine.bounds import BOUNDS
 
 
 def invoke(*arguments):
@@ -94,6 +96,12 @@ def test_every_setting_of_select_is_an_option_with_the_same_default():
     assert defaults == SelectionSettings().to_dict()
 
 
+def test_views_and_bounds_are_those_of_the_estimator():
+    for views in Views:
+        assert MINE(views=views.value).views == views.value
+    assert [bound.value for bound in Bound] == list(BOUNDS)
+
+
 def test_options_reach_the_selection(monkeypatch, results):
     calls = []
     monkeypatch.setattr(select, "select", lambda *a: calls.append(a) or results)
@@ -143,6 +151,7 @@ def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
     )
     options = ["--model", "sparse", "--arms", "original, mine_uae", "--seeds", "2"]
     options += ["--source-model", "conv", "--target", "clean", "--resume"]
+    options += ["--views", "compressive", "--bound", "nwj"]
     found = invoke("reconstruct", *options, "--data-dir", "there", "--out", "here")
     assert found.exit_code == 0, found.output
     ((settings, out, resume, console),) = calls
@@ -152,6 +161,8 @@ def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
         seeds=2,
         source_model="conv",
         target="clean",
+        views="compressive",
+        bound="nwj",
         data_dir="there",
     )
     assert str(out) == "here"

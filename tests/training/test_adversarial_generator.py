@@ -122,8 +122,9 @@ def test_changes_grow_to_the_tolerance():
         model = make(tolerance=tolerance, roles="joint", lambda_=10.0, ceiling=None)
         model.compile("adam", generator_optimizer=keras.optimizers.Adam(1e-2))
         x, z = batch(model)
+        step = tf.function(model.generator_step)
         for _ in range(200):
-            model.generator_step(x, z, model.classifier(x))
+            step(x, z, model.classifier(x))
         lengths[tolerance] = np.linalg.norm(model.generate(x, z) - x, axis=1).mean()
     assert lengths[0.0] < 0.2
     assert lengths[0.5] == pytest.approx(0.5, abs=0.15)

@@ -28,6 +28,23 @@ class SimilarityName(StrEnum):
     GAUSSIAN = "gaussian"
 
 
+class Views(StrEnum):
+    """What MINE pairs within a sample."""
+
+    AUTO = "auto"
+    CONVOLUTION = "convolution"
+    COMPRESSIVE = "compressive"
+
+
+class Bound(StrEnum):
+    """Variational bounds of MINE."""
+
+    DONSKER_VARADHAN = "donsker-varadhan"
+    NWJ = "nwj"
+    INFONCE = "infonce"
+    SMILE = "smile"
+
+
 class Norm(StrEnum):
     """Norms of the criterion."""
 

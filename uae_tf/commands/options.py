@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .choices import Norm, Preset, SimilarityName, Target
+from .choices import Bound, Norm, Preset, SimilarityName, Target, Views
 
 DataDir = Annotated[
     Path | None,
@@ -31,6 +31,10 @@ SimilarityOption = Annotated[
 SimilarityWeight = Annotated[
     float, typer.Option(help="Factor of the similarity against the criterion.")
 ]
+ViewsOption = Annotated[
+    Views, typer.Option(help="Of MINE; auto: those of a first convolution, if any.")
+]
+BoundOption = Annotated[Bound, typer.Option(help="Of MINE, on mutual information.")]
 NormOption = Annotated[
     Norm, typer.Option(help="Of the criterion: the paper's, or the code's.")
 ]

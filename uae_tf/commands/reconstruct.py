@@ -18,7 +18,16 @@ from ..experiments.settings import (
     ReconstructionSettings,
 )
 from . import options
-from .choices import Norm, Preset, RecipeName, SimilarityName, Target, names_in
+from .choices import (
+    Bound,
+    Norm,
+    Preset,
+    RecipeName,
+    SimilarityName,
+    Target,
+    Views,
+    names_in,
+)
 from .show import show
 
 
@@ -55,6 +64,8 @@ def reconstruct_command(
     preset: options.PresetOption = Preset.STRONG,
     similarity: options.SimilarityOption = SimilarityName.MINE,
     similarity_weight: options.SimilarityWeight = 1.0,
+    views: options.ViewsOption = Views.AUTO,
+    bound: options.BoundOption = Bound.DONSKER_VARADHAN,
     norm: options.NormOption = Norm.L2,
     steps: options.Steps = 40,
     target: options.TargetOption = Target.SELF,
@@ -90,6 +101,8 @@ def reconstruct_command(
         preset=preset.value,
         similarity=similarity.value,
         similarity_weight=similarity_weight,
+        views=views.value,
+        bound=bound.value,
         norm=norm.value,
         steps=steps,
         target=target.value,

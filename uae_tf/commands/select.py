@@ -12,7 +12,7 @@ from ..experiments.selection import select
 from ..experiments.selection_settings import RECIPES, SelectionSettings
 from ..experiments.settings import ARMS
 from . import options
-from .choices import Norm, Preset, SimilarityName, Target, names_in
+from .choices import Bound, Norm, Preset, SimilarityName, Target, Views, names_in
 from .show import show
 
 _DEFAULTS = SelectionSettings()
@@ -48,6 +48,8 @@ def select_command(
     preset: options.PresetOption = Preset.STRONG,
     similarity: options.SimilarityOption = SimilarityName.MINE,
     similarity_weight: options.SimilarityWeight = 1.0,
+    views: options.ViewsOption = Views.AUTO,
+    bound: options.BoundOption = Bound.DONSKER_VARADHAN,
     norm: options.NormOption = Norm.L2,
     steps: options.Steps = 40,
     target: options.TargetOption = Target.SELF,
@@ -78,6 +80,8 @@ def select_command(
         preset=preset.value,
         similarity=similarity.value,
         similarity_weight=similarity_weight,
+        views=views.value,
+        bound=bound.value,
         norm=norm.value,
         steps=steps,
         target=target.value,
