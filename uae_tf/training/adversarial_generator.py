@@ -43,10 +43,10 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         ceiling: G gains nothing by pushing a sample's divergence above this many nats;
             "auto" is ln(classes), None no limit.
         tolerance: L2 distance from x that costs nothing: ``L_rec = mean max(0,
-            ||x - G(x, z)|| - tolerance)^2``. 0 as in the slides: there a classifier
-            that becomes smooth makes every change cost more than it gains, and the
-            game dies out. With a tolerance changes stay about as long as it, which
-            plays the part of VAT's epsilon.
+            ||x - G(x, z)|| - tolerance)^2``. 0 as in the slides; on MNIST changes
+            then shrink as the classifier becomes smooth, until they teach nothing.
+            With a tolerance they stay about as long as it, as VAT's stay epsilon, if
+            lambda is large enough (docs/DECISIONS.md).
         stop_gradient: whether C moves its prediction of G(x, z) alone, as in VAT,
             or, by default and as the slides write it, that of x as well. The first
             drifts: on images it ends worse than the labels alone, while on the two
