@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from uae_tf.datasets.preprocessing import impute, impute_as_published, resize, scale
+from uae_tf.datasets.preprocessing import (
+    ZCAWhitening,
+    average_down,
+    impute,
+    impute_as_published,
+    resize,
+    scale,
+)
 
 NAN = np.nan
 
@@ -54,3 +61,63 @@ def test_resizing_keeps_grey_levels_and_orientation():
     assert set(small[0, :3].ravel()) == {200}
     assert not small[0, 7:].any()
     assert not small[1].any()
+
+
+def correlated(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return 5.0 + rng.normal(size=(count, 4)) @ rng.normal(size=(4, 4))
+
+
+def test_whitened_samples_are_uncorrelated_and_of_variance_one():
+    x = correlated(2000).reshape(-1, 2, 2, 1)
+    whitening = ZCAWhitening.fit(x, regularisation=0.0)
+    white = whitening(x)
+    assert white.shape == x.shape
+    assert white.dtype == np.float32
+    flat = white.reshape(len(x), -1)
+    np.testing.assert_allclose(flat.mean(axis=0), 0.0, atol=1e-3)
+    np.testing.assert_allclose(np.cov(flat.T), np.eye(4), atol=1e-2)
+    np.testing.assert_allclose(whitening.restore(white), x, atol=1e-3)
+
+
+def test_whitening_is_the_symmetric_root():
+    """Of all maps that whiten, ZCA is the one with a symmetric matrix."""
+    x = correlated(500)
+    found = ZCAWhitening.fit(x, regularisation=0.0).whitening
+    np.testing.assert_allclose(found, found.T, atol=1e-5)
+    values, vectors = np.linalg.eigh(np.cov(x.T))
+    wanted = vectors @ np.diag(values**-0.5) @ vectors.T
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_a_direction_that_never_varies_is_not_blown_up():
+    x = correlated(500)
+    x[:, 3] = x[:, 2]
+    whitening = ZCAWhitening.fit(x, regularisation=1e-2)
+    other = x.copy()
+    other[:, 3] += 0.1
+    difference = whitening(other) - whitening(x)
+    # At most 0.1 over the root of what is added to each variance.
+    assert np.linalg.norm(difference, axis=1).max() < 0.1 / np.sqrt(1e-2)
+    np.testing.assert_allclose(whitening.restore(whitening(other)), other, atol=1e-3)
+
+
+def test_whitening_knows_what_it_was_fitted_to_only():
+    whitening = ZCAWhitening.fit(correlated(2000))
+    other = whitening(correlated(2000) * 3.0)
+    assert np.var(other, axis=0).min() > 4.0
+
+
+def test_a_small_pixel_is_the_mean_of_its_block():
+    images = np.arange(32, dtype="float32").reshape(1, 4, 4, 2)
+    small = average_down(images, 2)
+    assert small.shape == (1, 2, 2, 2)
+    assert small.dtype == np.float32
+    np.testing.assert_array_equal(small[0, 1, 0], images[0, 2:, :2].mean(axis=(0, 1)))
+    np.testing.assert_array_equal(average_down(images, 4), images)
+
+
+@pytest.mark.parametrize("side", [0, 3, 8])
+def test_a_side_that_does_not_divide_is_refused(side):
+    with pytest.raises(ValueError, match=rf"side must divide.*4 and 4.*{side}"):
+        average_down(np.zeros((1, 4, 4, 1)), side)

@@ -227,8 +227,12 @@ def test_methods_need_no_search_where_all_are_fixed(instant, tmp_path):
         ({"updates": 1.5}, "`updates` must be a whole number.*1.5"),
         ({"seeds": None}, "`seeds` must be a whole number.*None"),
         ({"seed": -1}, "`seed` must be a whole number, at least 0.*-1"),
-        ({"width": 8}, "`width` is of the convolutional classifier.*'circles'.*8"),
+        ({"width": 8}, "`width` is for images in colour.*width=8 for 'circles'"),
         ({"dataset": "cifar10", "width": 0}, "`width` must be a whole number.*0"),
+        ({"dropout": 0.1}, "`dropout` is for images in colour.*'circles'"),
+        ({"dataset": "cifar10", "dropout": 1.0}, r"`dropout` must be in \[0, 1\).*1"),
+        ({"dataset": "mnist", "side": 14}, "`side` is for images in colour.*'mnist'"),
+        ({"labelled_batch": 0}, "`labelled_batch` must be a whole number.*0"),
         ({"placement": "odd"}, "`placement` must be one of: even, random.*'odd'"),
         ({"epsilon_grid": (0.1, -1.0)}, "`epsilon_grid` must hold positive numbers"),
     ],
@@ -288,6 +292,35 @@ def test_svhn_on_mock_data(monkeypatch):
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
 
 
+@pytest.mark.parametrize("method", ["generator", "mine_uae"])
+def test_whitened_images_are_shown_as_images(method, monkeypatch):
+    """Lengths are of whitened samples; what is drawn and attacked is in [0, 1]."""
+    data = datasets.load("digits")
+    white = dataclasses.replace(
+        PROTOCOLS["digits"],
+        whiten=True,
+        generator=functools.partial(
+            AdversarialExampleGenerator.residual, hidden_units=(8,), bounds=None
+        ),
+    )
+    monkeypatch.setitem(PROTOCOLS, "digits", white)
+    bench = Bench(SemiSupervisedSettings("digits", updates=10))
+    split = bench.split(0)
+    assert split.x_unlabelled.min() < -1.0
+    shown = bench.as_measured(split.x_test)
+    np.testing.assert_allclose(shown, data.x_test, atol=1e-3)
+    trial = Trial(method, 0.1)
+    if method == "mine_uae":
+        examples = bench.uaes(trial, seed=0)
+        wanted = bench.as_measured(split.x_unlabelled)
+        changes = np.abs(bench.as_measured(examples) - wanted)
+        assert 0.01 < changes.max() < 0.1 + 1e-3
+    else:
+        model, numbers = bench.train(trial, seed=0)
+        assert 0 <= numbers["test_error"] <= 100
+        assert bench.examples(trial, model, split.x_test[:3]).shape == (3, 8, 8, 1)
+
+
 def test_protocols_name_networks_that_fit_their_data():
     shapes = {"circles": (2,), "digits": (8, 8, 1), "mnist": (28, 28, 1)}
     for name, shape in shapes.items():
@@ -314,11 +347,25 @@ def test_settings_of_the_circles_are_told_for_circles_alone():
     assert not {"noise", "factor", "placement"} & set(other.to_dict())
 
 
-def test_the_width_is_that_of_the_convolutional_classifier():
-    settings = SemiSupervisedSettings("cifar10", width=8)
+def test_width_and_dropout_are_those_of_the_convolutional_classifier():
+    settings = SemiSupervisedSettings("cifar10", width=8, dropout=0.0)
     classifier = settings.protocol.classifier((32, 32, 3), 10)
     assert isinstance(classifier, ConvolutionalClassifier)
-    assert classifier.width == 8
+    assert (classifier.width, classifier.dropout) == (8, 0.0)
+
+
+def test_the_report_says_how_far_colour_images_were_reduced():
+    settings = SemiSupervisedSettings("cifar10", side=16, width=4, dropout=0.25)
+    note = next(n for n in summary.notes(settings, {}, {}) if "13-layer" in n)
+    assert note.startswith("Images of 16 x 16 pixels, ZCA-whitened: lengths")
+    assert "begins with 4 filters and drops out 0.25" in note
+
+
+def test_batches_have_the_sizes_that_were_asked_for():
+    settings = SemiSupervisedSettings(labelled_batch=4, unlabelled_batch=16, updates=10)
+    bench = Bench(settings)
+    assert bench.protocol.labelled_batch == 4
+    assert bench.protocol.unlabelled_batch == 16
 
 
 def test_a_run_does_not_go_on_under_another_protocol(instant, tmp_path, monkeypatch):

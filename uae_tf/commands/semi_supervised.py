@@ -65,11 +65,27 @@ def semi_supervised_command(
     placement: Annotated[
         Placement, typer.Option(help="Labelled points of the circles.")
     ] = Placement.EVEN,
+    labelled_batch: Annotated[
+        int | None, typer.Option(min=1, help="Labelled samples per update.")
+    ] = None,
+    unlabelled_batch: Annotated[
+        int | None, typer.Option(min=1, help="Unlabelled samples per update.")
+    ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Colour images are averaged down to; default 16, published 32."
+        ),
+    ] = None,
     width: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Of the classifier of colour images; default 128, as published."
+            min=1, help="Of the classifier of colour images; default 16, published 128."
         ),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Of that classifier; default 0.2, published 0.5."),
     ] = None,
     epsilon_grid: Annotated[
         str, typer.Option(help="Lengths to choose VAT's from, comma-separated.")
@@ -105,7 +121,11 @@ def semi_supervised_command(
         choice_seeds=choice_seeds,
         factor=factor,
         placement=placement.value,
+        labelled_batch=labelled_batch,
+        unlabelled_batch=unlabelled_batch,
+        side=side,
         width=width,
+        dropout=dropout,
         epsilon_grid=numbers_in("epsilon-grid", epsilon_grid),
         lambda_grid=numbers_in("lambda-grid", lambda_grid),
         seed=seed,

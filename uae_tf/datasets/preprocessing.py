@@ -1,6 +1,8 @@
-"""From measured values to [0, 1]: missing values, scales, sizes of images."""
+"""Before training: missing values, scales, sizes of images, whitening."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -112,3 +114,91 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         for image in images
     ]
     return np.stack(small)[..., np.newaxis]
+
+
+def average_down(images: np.ndarray, side: int) -> np.ndarray:
+    """Make square images smaller, each new pixel the mean of a block of old ones.
+
+    Args:
+        images: (N, height, width, channels), float.
+        side: New height and width, a divisor of both.
+
+    Returns:
+        (N, side, side, channels), in the dtype of `images`.
+
+    Raises:
+        ValueError: `side` is no divisor.
+    """
+    count, height, width, channels = images.shape
+    if side < 1 or height % side or width % side:
+        raise ValueError(
+            f"side must divide height and width, {height} and {width}. "
+            f"Received: side={side}."
+        )
+    blocks = (count, side, height // side, side, width // side, channels)
+    return images.reshape(blocks).mean(axis=(2, 4), dtype=images.dtype)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ZCAWhitening:
+    """Decorrelate samples and give each direction of their space variance 1.
+
+    Of all such maps the one that changes samples least, so images stay images. A step
+    of some length is then as long, in standard deviations, in each direction; on the
+    pixels of images it would go along the finest ones, which hardly vary.
+
+    Args:
+        mean: (d,) of the samples it was fitted to.
+        whitening: (d, d), symmetric.
+        colouring: (d, d), its inverse.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(500, 2)) @ [[3, 1], [0, 1]]
+        >>> whitening = ZCAWhitening.fit(x)
+        >>> np.cov(whitening(x).T).round(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+        >>> bool(np.allclose(whitening.restore(whitening(x)), x, atol=1e-4))
+        True
+
+    Reference:
+        SPEC 7.1.6, with its proposal where the regularisation goes.
+    """
+
+    mean: np.ndarray
+    whitening: np.ndarray
+    colouring: np.ndarray
+
+    @classmethod
+    def fit(cls, x: np.ndarray, regularisation: float = 1e-5) -> ZCAWhitening:
+        """Find the map for samples.
+
+        Args:
+            x: (N, *shape).
+            regularisation: Added to the variance of every direction, in squared units
+                of `x`, so that those that hardly vary are not blown up.
+
+        Cost:
+            Of order N d^2 + d^3: some 30 seconds on two cores for 50,000 colour
+            images of 32 x 32.
+        """
+        flat = x.reshape(len(x), -1).astype(np.float32)
+        mean = flat.mean(axis=0)
+        flat = flat - mean
+        covariance = (flat.T @ flat / max(len(x) - 1, 1)).astype(np.float64)
+        variances, directions = np.linalg.eigh(covariance)
+        deviations = np.sqrt(np.maximum(variances, 0.0) + regularisation)
+        return cls(
+            mean,
+            ((directions / deviations) @ directions.T).astype(np.float32),
+            ((directions * deviations) @ directions.T).astype(np.float32),
+        )
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return whitened samples, (N, *shape) float32."""
+        flat = x.reshape(len(x), -1) - self.mean
+        return (flat @ self.whitening).astype(np.float32).reshape(x.shape)
+
+    def restore(self, x: np.ndarray) -> np.ndarray:
+        """Return the samples that whitened ones belong to, (N, *shape) float32."""
+        flat = x.reshape(len(x), -1) @ self.colouring + self.mean
+        return flat.astype(np.float32).reshape(x.shape)

@@ -131,7 +131,7 @@ class AdversarialExampleGenerator(keras.Model):
         hidden_units: Sequence[int] = (512,),
         code_dim: int = 64,
         noise_dim: int = 32,
-        bounds: tuple[float, float] = (0.0, 1.0),
+        bounds: tuple[float, float] | None = (0.0, 1.0),
         seed: int | None = None,
     ) -> AdversarialExampleGenerator:
         """Make a generator of dense ReLU layers that adds a change to the sample.
@@ -146,7 +146,8 @@ class AdversarialExampleGenerator(keras.Model):
             hidden_units: As in `dense`. Defaults to (512,), for 28 x 28 images.
             code_dim: Length of the code. Defaults to 64.
             noise_dim: Length of z, joined to the code. Defaults to 32.
-            bounds: Range of the samples. Defaults to (0, 1).
+            bounds: Range of the samples, or None where they have none, as whitened
+                ones. Defaults to (0, 1).
             seed: As in the class.
         """
         shape = check_input_shape(input_shape)
@@ -169,7 +170,9 @@ class AdversarialExampleGenerator(keras.Model):
             ],
             keras.layers.Concatenate(name="code_and_noise")([code[:, size:], z]),
         )
-        values = keras.ops.clip(code[:, :size] + change, *bounds)
+        values = code[:, :size] + change
+        if bounds is not None:
+            values = keras.ops.clip(values, *bounds)
         return cls(
             keras.Model(x, joined, name="encoder"),
             keras.Model([code, z], chain(sample_tail(shape), values), name="decoder"),

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .autoencoder import check_input_shape
+from .fused_norm import FusedBatchNormalization
 from .layers import chain, check_classes, check_units
 
 # Below it the third block, which pads nothing, has no pixel left.
@@ -138,6 +139,6 @@ def _convolution(
             kernel_initializer="he_normal",
             name=name,
         ),
-        keras.layers.BatchNormalization(epsilon=1e-6, name=f"{name}_norm"),
+        FusedBatchNormalization(epsilon=1e-6, name=f"{name}_norm"),
         keras.layers.LeakyReLU(0.1, name=f"{name}_relu"),
     ]

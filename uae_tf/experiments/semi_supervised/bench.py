@@ -13,7 +13,13 @@ import numpy as np
 from ... import datasets
 from ...attacks import MinMaxAttack, VirtualAdversarialPerturbation
 from ...criteria import Divergence, Reconstruction
-from ...datasets import Dataset, SemiSupervisedSplit, semi_supervised_split
+from ...datasets import (
+    Dataset,
+    SemiSupervisedSplit,
+    ZCAWhitening,
+    semi_supervised_split,
+)
+from ...datasets.preprocessing import average_down
 from ...evaluation import error_rate, perturbation_sizes
 from ...mine import GaussianMI
 from ...models import build
@@ -50,6 +56,7 @@ class Bench:
         self.settings = settings
         self.protocol = settings.protocol
         self._data: Dataset | None = None
+        self._whitening: ZCAWhitening | None = None
         self._splits: dict[int, SemiSupervisedSplit] = {}
         self._uaes: dict[tuple[float, int], np.ndarray] = {}
 
@@ -140,6 +147,10 @@ class Bench:
         )
         return attack(x).examples
 
+    def as_measured(self, x: np.ndarray) -> np.ndarray:
+        """Samples as they were before a protocol's whitening, ``(N, *shape)``."""
+        return x if self._whitening is None else self._whitening.restore(x)
+
     def uaes(self, trial: Trial, seed: int) -> np.ndarray:
         """MINE-UAEs of the unlabelled samples, ``(U, *shape)``, the same per seed.
 
@@ -148,10 +159,12 @@ class Bench:
         """
         size = trial.value or 0.0
         if (size, seed) not in self._uaes:
-            x = self.split(seed).x_unlabelled
+            x = self.as_measured(self.split(seed).x_unlabelled)
             low, high = float(x.min()), float(x.max())
-            self._uaes[size, seed] = low + (high - low) * _uaes(
-                (x - low) / (high - low), size, seed
+            found = _uaes((x - low) / (high - low), size, seed)
+            found = low + (high - low) * found
+            self._uaes[size, seed] = (
+                found if self._whitening is None else self._whitening(found)
             )
         return self._uaes[size, seed]
 
@@ -216,8 +229,8 @@ class Bench:
     def _images(self, seed: int) -> SemiSupervisedSplit:
         settings, labels = self.settings, self.protocol.labels
         if self._data is None:
-            self._data = datasets.load(
-                settings.dataset, settings.data_dir, settings.samples
+            self._data = self._prepared(
+                datasets.load(settings.dataset, settings.data_dir, settings.samples)
             )
         return semi_supervised_split(
             self._data,
@@ -225,6 +238,15 @@ class Bench:
             self.protocol.validation,
             seed=seed,
         )
+
+    def _prepared(self, data: Dataset) -> Dataset:
+        if self.protocol.side:
+            side = self.protocol.side
+            data = _mapped(data, lambda x: average_down(x, side))
+        if self.protocol.whiten:
+            self._whitening = ZCAWhitening.fit(data.x_train)
+            data = _mapped(data, self._whitening)
+        return data
 
     def _circles(self, seed: int) -> SemiSupervisedSplit:
         settings = self.settings
@@ -286,6 +308,12 @@ class _Report(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.progress is not None:
             self.progress(int(self.model.optimizer.iterations), self.total)
+
+
+def _mapped(data: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    return dataclasses.replace(
+        data, x_train=change(data.x_train), x_test=change(data.x_test)
+    )
 
 
 def _per_class(labels: int, data: Dataset) -> int:

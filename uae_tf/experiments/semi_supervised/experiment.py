@@ -20,7 +20,8 @@ from .settings import SemiSupervisedSettings
 _ERROR = "Share of test samples that are not given their class, mean ± standard "
 _ERROR += "deviation over seeds. Lower is better; the lowest is bold."
 #: Recorded too: a run must not go on under another protocol.
-_FROM_PROTOCOL = ("labels", "updates", "validation")
+_FROM_PROTOCOL = ("labels", "updates", "validation", "labelled_batch")
+_FROM_PROTOCOL += ("unlabelled_batch", "side", "whiten")
 _FROM_PROTOCOL += ("roles", "ceiling", "tolerance", "stop_gradient", "generator_rate")
 
 

@@ -57,8 +57,10 @@ class Pictures:
             x = split.x_test[:_SAMPLES]
             draws = [bench.examples(trial, model, x, d) for d in range(_DRAWS)]
             self.arrays |= {
-                "gallery/x": x,
-                f"gallery/{trial.key}": np.stack(draws, axis=1),
+                "gallery/x": bench.as_measured(x),
+                f"gallery/{trial.key}": np.stack(
+                    [bench.as_measured(drawn) for drawn in draws], axis=1
+                ),
             }
         else:
             return

@@ -7,10 +7,9 @@ import math
 from functools import partial
 from typing import Any
 
-from ...models import ConvolutionalClassifier
 from ..settings import CheckedSettings
 from .arms import Arm, parse_arm
-from .protocols import PROTOCOLS, Protocol
+from .protocols import COLOUR, PROTOCOLS, Protocol
 
 DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator", "mine_uae")
 #: What the slides show beside: settings that nobody chose.
@@ -18,6 +17,14 @@ SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
 PLACEMENTS = ("even", "random")
 #: Numbers that the protocol has where they are None, and their least.
 _OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 0, "width": 1}
+_OPTIONAL |= {"labelled_batch": 1, "unlabelled_batch": 1, "side": 1}
+#: Those of them that replace a field of the protocol of the same name.
+_OF_PROTOCOL = ("labels", "updates", "validation", "labelled_batch", "unlabelled_batch")
+_OF_PROTOCOL += ("side",)
+#: Those of the convolutional classifier.
+_OF_NETWORK = ("width", "dropout")
+#: Those of images in colour alone.
+_OF_COLOUR = (*_OF_NETWORK, "side")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +44,13 @@ class SemiSupervisedSettings(CheckedSettings):
         choice_seeds: how many of them the settings are chosen by, at most ``seeds``.
         noise: of the circles.
         factor: radius of the inner circle.
+        labelled_batch: labelled samples per update; None for the protocol's.
+        unlabelled_batch: unlabelled samples per update; None for the protocol's.
+        side: height and width that images in colour are averaged down to, for speed;
+            None for the protocol's (published: 32, which leaves them).
         width: filters of the first block of the convolutional classifier, for images
-            in colour; None for the published 128.
+            in colour; None for the protocol's (published: 128).
+        dropout: rate of its dropout layers; None for the protocol's (published: 0.5).
         placement: which points of the circles have a label: "even" (evenly spaced, at
             the same angles on both), or "random".
         lambda_grid: factors to choose the generator's from; empty for the protocol's.
@@ -57,7 +69,11 @@ class SemiSupervisedSettings(CheckedSettings):
     choice_seeds: int = 3
     noise: float = 0.06
     factor: float = 0.8
+    labelled_batch: int | None = None
+    unlabelled_batch: int | None = None
+    side: int | None = None
     width: int | None = None
+    dropout: float | None = None
     placement: str = "even"
     epsilon_grid: tuple[float, ...] = ()
     lambda_grid: tuple[float, ...] = ()
@@ -77,12 +93,15 @@ class SemiSupervisedSettings(CheckedSettings):
                     f"`{name}` must hold positive numbers. "
                     f"Received: {getattr(self, name)}"
                 )
-        network = PROTOCOLS[self.dataset].classifier
-        if self.width and network is not ConvolutionalClassifier:
-            raise ValueError(
-                "`width` is of the convolutional classifier, which "
-                f"{self.dataset!r} does not have. Received: width={self.width}"
-            )
+        for name in _OF_COLOUR:
+            value = getattr(self, name)
+            if value is not None and self.dataset not in COLOUR:
+                raise ValueError(
+                    f"`{name}` is for images in colour, {' and '.join(COLOUR)}. "
+                    f"Received: {name}={value} for {self.dataset!r}"
+                )
+        if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"`dropout` must be in [0, 1). Received: {self.dropout}")
         if not self.methods:
             raise ValueError("`methods` is empty. Expected some, such as vat,generator")
         if len(set(self.methods)) < len(self.methods):
@@ -100,11 +119,11 @@ class SemiSupervisedSettings(CheckedSettings):
         found = PROTOCOLS[self.dataset]
         changes: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("labels", "updates", "validation")
+            for name in _OF_PROTOCOL
             if getattr(self, name) is not None
         }
-        if self.width:
-            changes["classifier"] = partial(found.classifier, width=self.width)
+        if self._of_network():
+            changes["classifier"] = partial(found.classifier, **self._of_network())
         if self.epsilon_grid:
             changes["epsilons"] = self.epsilon_grid
         if self.lambda_grid:
@@ -120,6 +139,10 @@ class SemiSupervisedSettings(CheckedSettings):
             "mine_uae": protocol.uae_sizes,
         }
         return grids[method]
+
+    def _of_network(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in _OF_NETWORK}
+        return {name: value for name, value in values.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for results.json; of the circles' settings only what counts."""

@@ -11,7 +11,7 @@ import numpy as np
 from ..summary import edge_note, statistic
 from ..verdict import verdict
 from .arms import METHODS, Arm, Trial
-from .protocols import PAPER, PAPER_LABELS
+from .protocols import COLOUR, PAPER, PAPER_LABELS, PUBLISHED_SIDE
 from .settings import SemiSupervisedSettings
 
 #: trial -> seed -> numbers
@@ -176,6 +176,8 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
         )
     if settings.dataset == "circles":
         found += _notes_on_circles(settings)
+    if settings.dataset in COLOUR:
+        found.append(_note_on_colour(settings))
     if settings.dataset == "cifar10":
         found.append("CIFAR-10 may be a JPEG copy, depending on the folder it is in.")
     if _is_of_the_slides(settings):
@@ -195,6 +197,19 @@ def _notes_on_circles(settings: SemiSupervisedSettings) -> list[str]:
         f"Labelled points: {settings.placement}. The slides do not say which points "
         "had a label, nor the radii or the unit of λ.",
     ]
+
+
+def _note_on_colour(settings: SemiSupervisedSettings) -> str:
+    protocol = settings.protocol
+    shape = (protocol.side or PUBLISHED_SIDE,) * 2
+    network = protocol.classifier((*shape, 3), 10)
+    white = "ZCA-whitened: lengths are those of whitened images"
+    return (
+        f"Images of {shape[0]} x {shape[1]} pixels, "
+        f"{white if protocol.whiten else 'not whitened'}. The 13-layer network begins "
+        f"with {network.width} filters and drops out {network.dropout:g}; published "
+        "are 32 x 32 pixels, 128 filters and 0.5, and many more updates."
+    )
 
 
 def _is_of_the_slides(settings: SemiSupervisedSettings) -> bool:
