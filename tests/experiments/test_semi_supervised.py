@@ -232,6 +232,7 @@ def test_methods_need_no_search_where_all_are_fixed(instant, tmp_path):
         ({"dropout": 0.1}, "`dropout` is for images in colour.*'circles'"),
         ({"dataset": "cifar10", "dropout": 1.0}, r"`dropout` must be in \[0, 1\).*1"),
         ({"dataset": "mnist", "side": 14}, "`side` is for images in colour.*'mnist'"),
+        ({"dataset": "cifar10", "side": 8}, "`side` must be .*at least 12.*8"),
         ({"labelled_batch": 0}, "`labelled_batch` must be a whole number.*0"),
         ({"placement": "odd"}, "`placement` must be one of: even, random.*'odd'"),
         ({"epsilon_grid": (0.1, -1.0)}, "`epsilon_grid` must hold positive numbers"),

@@ -74,7 +74,7 @@ def semi_supervised_command(
     side: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Colour images are averaged down to; default 16, published 32."
+            min=12, help="Colour images are averaged down to; default 16, published 32."
         ),
     ] = None,
     width: Annotated[

@@ -7,6 +7,7 @@ import math
 from functools import partial
 from typing import Any
 
+from ...models.convolutional_classifier import SMALLEST_SIDE
 from ..settings import CheckedSettings
 from .arms import Arm, parse_arm
 from .protocols import COLOUR, PROTOCOLS, Protocol
@@ -17,7 +18,8 @@ SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
 PLACEMENTS = ("even", "random")
 #: Numbers that the protocol has where they are None, and their least.
 _OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 0, "width": 1}
-_OPTIONAL |= {"labelled_batch": 1, "unlabelled_batch": 1, "side": 1}
+_OPTIONAL |= {"labelled_batch": 1, "unlabelled_batch": 1}
+_OPTIONAL |= {"side": SMALLEST_SIDE}
 #: Those of them that replace a field of the protocol of the same name.
 _OF_PROTOCOL = ("labels", "updates", "validation", "labelled_batch", "unlabelled_batch")
 _OF_PROTOCOL += ("side",)
