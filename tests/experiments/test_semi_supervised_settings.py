@@ -1,0 +1,171 @@
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+
+from uae_tf import datasets
+from uae_tf.experiments.semi_supervised import (
+    SemiSupervisedSettings,
+    semi_supervised,
+    summary,
+)
+from uae_tf.experiments.semi_supervised.arms import Trial, parse_arm
+from uae_tf.experiments.semi_supervised.bench import Bench, evenly_spaced
+from uae_tf.experiments.semi_supervised.protocols import PROTOCOLS
+from uae_tf.models import AdversarialExampleGenerator, ConvolutionalClassifier
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "isolet"}, "`dataset` must be one of: circles, digits.*'isolet'"),
+        ({"methods": ()}, "`methods` is empty"),
+        ({"methods": ("vat", "vat")}, "`methods` names one twice"),
+        ({"methods": ("mixup",)}, "`methods` must be some of: supervised.*'mixup'"),
+        ({"methods": ("supervised_1.0",)}, "fixed, such as vat_0.1.*'supervised_1.0'"),
+        ({"methods": ("vat_-1",)}, "`methods` must be some of"),
+        ({"labels": 0}, "`labels` must be a whole number, at least 1.*0"),
+        ({"updates": 1.5}, "`updates` must be a whole number.*1.5"),
+        ({"seeds": None}, "`seeds` must be a whole number.*None"),
+        ({"seed": -1}, "`seed` must be a whole number, at least 0.*-1"),
+        ({"width": 8}, "`width` is for images in colour.*width=8 for 'circles'"),
+        ({"dataset": "cifar10", "width": 0}, "`width` must be a whole number.*0"),
+        ({"dropout": 0.1}, "`dropout` is for images in colour.*'circles'"),
+        ({"dataset": "cifar10", "dropout": 1.0}, r"`dropout` must be in \[0, 1\).*1"),
+        ({"dataset": "mnist", "side": 14}, "`side` is for images in colour.*'mnist'"),
+        ({"dataset": "cifar10", "side": 8}, "`side` must be .*at least 12.*8"),
+        ({"labelled_batch": 0}, "`labelled_batch` must be a whole number.*0"),
+        ({"placement": "odd"}, "`placement` must be one of: even, random.*'odd'"),
+        ({"epsilon_grid": (0.1, -1.0)}, "`epsilon_grid` must hold positive numbers"),
+    ],
+)
+def test_wrong_settings(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SemiSupervisedSettings(**changes)
+
+
+@pytest.mark.parametrize("labels", [1, 7])
+def test_too_few_labels_are_refused_before_anything_is_written(labels, tmp_path):
+    settings = SemiSupervisedSettings(labels=labels)
+    with pytest.raises(ValueError, match=f"multiple of the 2 classes.*{labels}"):
+        semi_supervised(settings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_labelled_points_lie_evenly_and_at_one_angle():
+    angles = np.linspace(0, 2 * np.pi, 401)[:-1]
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    x, y = np.concatenate([ring, 0.5 * ring]), np.repeat([0, 1], 400)
+    rows = evenly_spaced(x, y, 4, seed=3)
+    assert y[rows].tolist() == [0] * 4 + [1] * 4
+    np.testing.assert_array_equal(rows[:4], rows[4:] - 400)
+    assert sorted(np.diff(np.sort(rows[:4]))) == [100, 100, 100]
+
+
+def test_circles_have_other_points_to_validate_on():
+    split = Bench(SemiSupervisedSettings(placement="random")).split(0)
+    assert len(split.x_labelled) == 8
+    assert len(split.x_validation) == 1000
+    assert not set(map(tuple, split.x_validation)) & set(map(tuple, split.x_test))
+
+
+def test_svhn_on_mock_data(monkeypatch):
+    """No copy of SVHN is at hand: its path, with a narrow network."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 32, 32, 3)).astype("float32"), np.arange(60) % 10
+    data = datasets.Dataset(x, y, x[:20], y[:20], name="svhn_cropped")
+    monkeypatch.setattr(datasets, "load", lambda *_: data)
+    narrow = dataclasses.replace(
+        PROTOCOLS["svhn_cropped"],
+        classifier=functools.partial(ConvolutionalClassifier, width=2),
+        generator=functools.partial(
+            AdversarialExampleGenerator.convolutional, width=2, noise_dim=3
+        ),
+        unlabelled_batch=16,
+        pretrain_epochs=1,
+    )
+    monkeypatch.setitem(PROTOCOLS, "svhn_cropped", narrow)
+    settings = SemiSupervisedSettings(
+        "svhn_cropped", labels=20, validation=20, updates=2
+    )
+    model, found = Bench(settings).train(Trial("generator", 0.1), seed=0)
+    assert found["updates"] == 10
+    assert 0 <= found["test_error"] <= 100
+    assert model.predict(x[:3], verbose=0).shape == (3, 10)
+
+
+@pytest.mark.parametrize("method", ["generator", "mine_uae"])
+def test_whitened_images_are_shown_as_images(method, monkeypatch):
+    """Lengths are of whitened samples; what is drawn and attacked is in [0, 1]."""
+    data = datasets.load("digits")
+    white = dataclasses.replace(
+        PROTOCOLS["digits"],
+        whiten=True,
+        generator=functools.partial(
+            AdversarialExampleGenerator.residual, hidden_units=(8,), bounds=None
+        ),
+    )
+    monkeypatch.setitem(PROTOCOLS, "digits", white)
+    bench = Bench(SemiSupervisedSettings("digits", updates=10))
+    split = bench.split(0)
+    assert split.x_unlabelled.min() < -1.0
+    shown = bench.as_measured(split.x_test)
+    np.testing.assert_allclose(shown, data.x_test, atol=1e-3)
+    trial = Trial(method, 0.1)
+    if method == "mine_uae":
+        examples = bench.uaes(trial, seed=0)
+        wanted = bench.as_measured(split.x_unlabelled)
+        changes = np.abs(bench.as_measured(examples) - wanted)
+        assert 0.01 < changes.max() < 0.1 + 1e-3
+    else:
+        model, numbers = bench.train(trial, seed=0)
+        assert 0 <= numbers["test_error"] <= 100
+        assert bench.examples(trial, model, split.x_test[:3]).shape == (3, 8, 8, 1)
+
+
+def test_protocols_name_networks_that_fit_their_data():
+    shapes = {"circles": (2,), "digits": (8, 8, 1), "mnist": (28, 28, 1)}
+    for name, shape in shapes.items():
+        protocol = PROTOCOLS[name]
+        classifier = protocol.classifier(shape, 10)
+        generator = protocol.generator(shape)
+        assert generator.decoder.output_shape == classifier.input_shape
+
+
+def test_the_slides_are_quoted_for_their_number_of_labels_only():
+    def quoted(**changes):
+        settings = SemiSupervisedSettings("mnist", **changes)
+        return summary._paper(settings, parse_arm("vat"))
+
+    assert quoted() == {"mean": 1.27, "std": 0.11}
+    assert quoted(labels=100) is None
+    assert quoted(labels=1000) is not None
+
+
+def test_settings_of_the_circles_are_told_for_circles_alone():
+    settings = SemiSupervisedSettings()
+    assert {"noise", "factor", "placement"} < set(settings.to_dict())
+    other = dataclasses.replace(settings, dataset="mnist")
+    assert not {"noise", "factor", "placement"} & set(other.to_dict())
+
+
+def test_width_and_dropout_are_those_of_the_convolutional_classifier():
+    settings = SemiSupervisedSettings("cifar10", width=8, dropout=0.0)
+    classifier = settings.protocol.classifier((32, 32, 3), 10)
+    assert isinstance(classifier, ConvolutionalClassifier)
+    assert (classifier.width, classifier.dropout) == (8, 0.0)
+
+
+def test_the_report_says_how_far_colour_images_were_reduced():
+    settings = SemiSupervisedSettings("cifar10", side=16, width=4, dropout=0.25)
+    note = next(n for n in summary.notes(settings, {}, {}) if "13-layer" in n)
+    assert note.startswith("Images of 16 x 16 pixels, ZCA-whitened: lengths")
+    assert "begins with 4 filters and drops out 0.25" in note
+
+
+def test_batches_have_the_sizes_that_were_asked_for():
+    settings = SemiSupervisedSettings(labelled_batch=4, unlabelled_batch=16, updates=10)
+    bench = Bench(settings)
+    assert bench.protocol.labelled_batch == 4
+    assert bench.protocol.unlabelled_batch == 16
