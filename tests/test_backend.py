@@ -20,6 +20,7 @@ images = np.random.default_rng(0).random((6, 8, 8, 3), "float32")
 model.compile(LARS(simclr_schedule(1.0, 256, 10)))
 loss = model.fit(images, batch_size=6, verbose=0).history["loss"]
 print(model.predict(images, verbose=0).shape, np.isfinite(loss).all())
+uae_tf.models.fused_norm.FusedBatchNormalization()(images, training=True)
 try:
     uae_tf.MinMaxAttack
 except ImportError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
+
+from ..backend import ON_TENSORFLOW
 
 
 @keras.saving.register_keras_serializable("uae_tf")
@@ -15,19 +16,21 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The same numbers, up to rounding, and the same weights. Keras 3 composes the pass
     of moments, differences and products, and each of them walks through the maps
     again; on CPUs that took more time than the convolutions (docs/DECISIONS.md).
-    Inference, other shapes and masks, and statistics synchronised over replicas are
-    left to Keras.
+    Inference, other shapes and masks, statistics synchronised over replicas, and other
+    backends than TensorFlow are left to Keras.
     """
 
-    def call(
-        self, inputs: Any, training: bool | None = None, mask: Any = None
-    ) -> tf.Tensor:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         has_renorm = getattr(self, "renorm", False)  # Newer than Keras 3.8.
-        is_plain = mask is None and not (self.synchronized or has_renorm)
+        is_plain = (
+            ON_TENSORFLOW and mask is None and not (self.synchronized or has_renorm)
+        )
         has_weights = self.gamma is not None and self.beta is not None
         is_maps = len(inputs.shape) == 4 and self.axis in (-1, 3)
         if not (training and self.trainable and is_plain and has_weights and is_maps):
             return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
         values, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma,
