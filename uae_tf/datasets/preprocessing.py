@@ -178,8 +178,7 @@ class ZCAWhitening:
                 of `x`, so that those that hardly vary are not blown up.
 
         Cost:
-            Of order N d^2 + d^3: some 30 seconds on two cores for 50,000 colour
-            images of 32 x 32.
+            Of order N d^2 + d^3 in time; three (d, d) matrices and a copy of `x`.
         """
         flat = x.reshape(len(x), -1).astype(np.float32)
         mean = flat.mean(axis=0)

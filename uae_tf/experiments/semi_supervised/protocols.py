@@ -116,6 +116,7 @@ _COLOUR = Protocol(
     uae_sizes=(0.1, 0.3),
     roles="joint",
     ceiling=0.3,
+    # Of 5, 10 and 20, tried at different numbers of updates: hardly a choice.
     tolerance=10.0,
     stop_gradient=False,
     pretrain_epochs=0,
