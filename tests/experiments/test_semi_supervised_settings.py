@@ -79,33 +79,26 @@ def test_svhn_on_mock_data(monkeypatch):
     narrow = dataclasses.replace(
         PROTOCOLS["svhn_cropped"],
         classifier=functools.partial(ConvolutionalClassifier, width=2),
-        generator=functools.partial(
-            AdversarialExampleGenerator.convolutional, width=2, noise_dim=3
+        bounded=functools.partial(
+            AdversarialExampleGenerator.bounded_unet, width=2, noise_dim=3
         ),
         unlabelled_batch=16,
-        pretrain_epochs=1,
     )
     monkeypatch.setitem(PROTOCOLS, "svhn_cropped", narrow)
     settings = SemiSupervisedSettings(
         "svhn_cropped", labels=20, validation=20, updates=2
     )
-    model, found = Bench(settings).train(Trial("generator", 0.1), seed=0)
+    model, found = Bench(settings).train(Trial("bounded_generator", 0.1), seed=0)
     assert found["updates"] == 10
     assert 0 <= found["test_error"] <= 100
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
 
 
-@pytest.mark.parametrize("method", ["generator", "mine_uae"])
+@pytest.mark.parametrize("method", ["bounded_generator", "mine_uae"])
 def test_whitened_images_are_shown_as_images(method, monkeypatch):
     """Lengths are of whitened samples; what is drawn and attacked is in [0, 1]."""
     data = datasets.load("digits")
-    white = dataclasses.replace(
-        PROTOCOLS["digits"],
-        whiten=True,
-        generator=functools.partial(
-            AdversarialExampleGenerator.residual, hidden_units=(8,), bounds=None
-        ),
-    )
+    white = dataclasses.replace(PROTOCOLS["digits"], whiten=True)
     monkeypatch.setitem(PROTOCOLS, "digits", white)
     bench = Bench(SemiSupervisedSettings("digits", updates=10))
     split = bench.split(0)
@@ -129,8 +122,8 @@ def test_protocols_name_networks_that_fit_their_data():
     for name, shape in shapes.items():
         protocol = PROTOCOLS[name]
         classifier = protocol.classifier(shape, 10)
-        generator = protocol.generator(shape)
-        assert generator.decoder.output_shape == classifier.input_shape
+        for generator in (protocol.generator(shape), protocol.bounded(shape, 1.0)):
+            assert generator.decoder.output_shape == classifier.input_shape
 
 
 def test_the_slides_are_quoted_for_their_number_of_labels_only():

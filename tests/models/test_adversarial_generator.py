@@ -10,10 +10,15 @@ MAKE = {
     "images": lambda: AdversarialExampleGenerator.dense(
         (4, 4, 1), (8,), output_activation="sigmoid", seed=1
     ),
-    "residual": lambda: AdversarialExampleGenerator.residual(
-        (4, 4, 1), (8,), 3, 2, seed=1
+    "bounded": lambda: AdversarialExampleGenerator.bounded_dense(
+        (4, 4, 1), 0.5, (8,), 3, seed=1
     ),
-    "residual points": lambda: AdversarialExampleGenerator.residual((2,), seed=1),
+    "bounded points": lambda: AdversarialExampleGenerator.bounded_dense(
+        (2,), 0.1, seed=1
+    ),
+    "bounded images": lambda: AdversarialExampleGenerator.bounded_unet(
+        (8, 4, 3), 2.0, width=2, noise_dim=5, seed=1
+    ),
     "convolutional": lambda: AdversarialExampleGenerator.convolutional(
         (8, 16, 3), width=2, noise_dim=5, seed=1
     ),
@@ -58,18 +63,33 @@ def test_pretraining_makes_an_autoencoder_of_it():
     assert history["loss"][-1] < 0.1 * history["loss"][0]
 
 
-def test_a_residual_generator_begins_near_the_sample_and_stays_in_bounds():
+@pytest.mark.parametrize(
+    ("name", "epsilon"),
+    [("bounded", 0.5), ("bounded points", 0.1), ("bounded images", 2.0)],
+)
+def test_a_bounded_change_has_its_length_and_turns_with_the_noise(name, epsilon):
     keras.utils.set_random_seed(0)
-    generator = AdversarialExampleGenerator.residual((4, 4, 1), bounds=(0.25, 0.75))
-    x = np.random.default_rng(0).random((8, 4, 4, 1)).astype("float32")
-    inside = x.clip(0.25, 0.75)
-    far = np.abs(generator(x).numpy() - inside).max()
-    assert 0.0 < far < 0.05
-    change = generator.decoder.get_layer("change")
-    change.set_weights([1e4 * weights for weights in change.get_weights()])
-    examples = generator(x).numpy()
-    assert np.abs(examples - inside).max() > 0.25
-    assert (examples.min(), examples.max()) == (0.25, 0.75)
+    generator = MAKE[name]()
+    x = samples(generator)
+    z = np.random.default_rng(1).normal(size=(3, generator.noise_dim)).astype("float32")
+    change = generator([x, z]).numpy() - x
+    lengths = np.linalg.norm(change.reshape(3, -1), axis=1)
+    np.testing.assert_allclose(lengths, epsilon, rtol=1e-5)
+    np.testing.assert_allclose(generator([x, -z]).numpy() - x, -change, atol=1e-6)
+    np.testing.assert_allclose(generator([x, 7 * z]).numpy() - x, change, atol=1e-6)
+
+
+def test_noise_of_zeros_changes_nothing():
+    generator = MAKE["bounded"]()
+    x = samples(generator)
+    z = np.zeros((3, generator.noise_dim), "float32")
+    np.testing.assert_array_equal(generator([x, z]), x)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, np.nan, np.inf])
+def test_a_length_that_is_none(epsilon):
+    with pytest.raises(ValueError, match="epsilon must be positive"):
+        AdversarialExampleGenerator.bounded_dense((2,), epsilon)
 
 
 def test_three_halvings_and_back():
@@ -110,3 +130,5 @@ def test_parts_that_do_not_fit(parts, message):
 def test_sides_that_cannot_be_halved():
     with pytest.raises(ValueError, match="sides divisible by 8"):
         AdversarialExampleGenerator.convolutional((28, 28, 1))
+    with pytest.raises(ValueError, match="sides divisible by 4"):
+        AdversarialExampleGenerator.bounded_unet((28, 30, 1), 1.0)

@@ -98,36 +98,46 @@ def test_beyond_the_ceiling_there_is_nothing_to_gain(ceiling, is_capped):
     assert moved != is_capped
 
 
-@pytest.mark.parametrize(("tolerance", "is_free"), [(0.0, False), (100.0, True)])
-def test_a_change_within_the_tolerance_costs_nothing(tolerance, is_free):
-    # The decoder has no other task than this cost.
-    model = make(tolerance=tolerance, roles="split", lambda_=0.5)
+def bounded(classifier, epsilon=0.5, **settings):
+    keras.utils.set_random_seed(0)
+    generator = AdversarialExampleGenerator.bounded_dense((2,), epsilon, (16,), 2)
+    model = AdversarialGeneratorTraining(
+        classifier, generator, roles="joint", ceiling=None, **settings
+    )
+    model.compile("adam", generator_optimizer=keras.optimizers.Adam(1e-2))
+    return model
+
+
+def test_bounded_changes_keep_their_length_and_learn_the_best_direction():
+    classifier, _ = parts()
+    model = bounded(classifier)
     x, z = batch(model)
-    decoder = model.generator.decoder
-    before = decoder.get_weights()
-    model.generator_step(x, z, model.classifier(x))
-    same = [
-        np.array_equal(old, new)
-        for old, new in zip(before, decoder.get_weights(), strict=True)
-    ]
-    assert all(same) == is_free
-    assert (float(model.terms["reconstruction"].result()) == 0.0) == is_free
-    assert float(model.terms["distance"].result()) > 0.1
+    directions = [(np.cos(t), np.sin(t)) for t in np.linspace(0.0, np.pi, 64)]
+    p = tf.nn.softmax(classifier(x))
+
+    def divergence(change):
+        q = tf.nn.softmax(classifier(x + change))
+        return tf.reduce_sum(p * tf.math.log(p / q), axis=1).numpy()
+
+    tried = [0.5 * np.array(d, "float32") for d in directions]
+    both_signs = [0.5 * (divergence(d) + divergence(-d)) for d in tried]
+    best, mean = np.max(both_signs, axis=0).mean(), np.mean(both_signs)
+    start = float(measures(model, x, z)[0])
+    step = tf.function(model.generator_step)
+    for _ in range(200):
+        step(x, z, model.classifier(x))
+    lengths = np.linalg.norm(model.generate(x, z) - x, axis=1)
+    np.testing.assert_allclose(lengths, 0.5, rtol=1e-5)
+    ends = [0.5 * float(measures(model, x, sign * z)[0]) for sign in (1.0, -1.0)]
+    assert start < 0.5 * (mean + best)
+    assert sum(ends) == pytest.approx(best, rel=0.1)
 
 
-def test_changes_grow_to_the_tolerance():
-    """A game that costs more than it gains dies out without one."""
-    lengths = {}
-    for tolerance in (0.0, 0.5):
-        model = make(tolerance=tolerance, roles="joint", lambda_=10.0, ceiling=None)
-        model.compile("adam", generator_optimizer=keras.optimizers.Adam(1e-2))
-        x, z = batch(model)
-        step = tf.function(model.generator_step)
-        for _ in range(200):
-            step(x, z, model.classifier(x))
-        lengths[tolerance] = np.linalg.norm(model.generate(x, z) - x, axis=1).mean()
-    assert lengths[0.0] < 0.2
-    assert lengths[0.5] == pytest.approx(0.5, abs=0.15)
+def test_an_encoder_without_weights_needs_the_joint_role():
+    classifier, _ = parts()
+    generator = AdversarialExampleGenerator.bounded_dense((2,), 0.5)
+    with pytest.raises(ValueError, match=r"needs `roles=\"joint\"`.*'split'"):
+        AdversarialGeneratorTraining(classifier, generator)
 
 
 def test_the_minimax_game_is_played():
@@ -206,7 +216,7 @@ def test_a_generator_that_does_not_fit():
     [
         ({"alpha": -1.0}, r"`alpha` must be at least 0.*-1"),
         ({"lambda_": -1.0}, r"`lambda_` must be at least 0.*-1"),
-        ({"tolerance": np.nan}, r"`tolerance` must be at least 0.*nan"),
+        ({"alpha": np.nan}, r"`alpha` must be at least 0.*nan"),
         ({"roles": "both"}, r"`roles` must be one of .*'both'"),
     ],
 )

@@ -41,7 +41,7 @@ def semi_supervised_command(
         str | None,
         typer.Option(
             help=f"Comma-separated: {', '.join(METHODS)}; or with the setting fixed, "
-            "such as vat_0.1 or generator_1.0. Default all but generator_entmin, and "
+            "such as vat_0.1 or generator_1.0. Default all but the last entmin, and "
             "for circles the slides' fixed ones."
         ),
     ] = None,
@@ -88,7 +88,8 @@ def semi_supervised_command(
         typer.Option(help="Of that classifier; default 0.2, published 0.5."),
     ] = None,
     epsilon_grid: Annotated[
-        str, typer.Option(help="Lengths to choose VAT's from, comma-separated.")
+        str,
+        typer.Option(help="Lengths to choose VAT's and the bounded generator's from."),
     ] = "",
     lambda_grid: Annotated[
         str, typer.Option(help="Factors to choose the generator's from.")

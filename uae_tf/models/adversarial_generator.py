@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from .autoencoder import check_input_shape, sample_tail, vector_head
+from .bounded_change import UNET_HALVINGS, BoundedChange, dense_basis, unet_basis
 from .layers import chain, check_units
 
 #: Updates per compiled call of `pretrain` at most: beyond it nothing is gained.
 _MOST_STEPS = 25
 #: Stride-2 convolutions on the way to the code of `convolutional`.
 _HALVINGS = 3
-#: Scale of the first changes of `residual`. Not 0: there the divergence has its
-#: minimum, and no gradient.
-_SMALL = 1e-4
 
 
 @keras.saving.register_keras_serializable("uae_tf")
@@ -30,8 +28,8 @@ class AdversarialExampleGenerator(keras.Model):
     `uae_tf.AdversarialGeneratorTraining`; by itself, with `fit(x, x)`, it is an
     autoencoder that ignores its noise, which is how its training begins.
 
-    Use `dense`, `residual` or `convolutional` for the usual networks, or hand over
-    your own.
+    Use `dense` or `convolutional` for the slides' networks, `bounded_dense` or
+    `bounded_unet` for changes of VAT's length, or hand over your own.
 
     Args:
         encoder: Built model from samples to codes of any shape.
@@ -125,58 +123,62 @@ class AdversarialExampleGenerator(keras.Model):
         )
 
     @classmethod
-    def residual(
+    def bounded_dense(
         cls,
         input_shape: int | Sequence[int],
-        hidden_units: Sequence[int] = (512,),
-        code_dim: int = 64,
-        noise_dim: int = 32,
-        bounds: tuple[float, float] | None = (0.0, 1.0),
+        epsilon: float,
+        hidden_units: Sequence[int] = (512, 128),
+        noise_dim: int = 16,
         seed: int | None = None,
     ) -> AdversarialExampleGenerator:
-        """Make a generator of dense ReLU layers that adds a change to the sample.
+        """Make a generator of changes of length epsilon, of dense layers.
 
-        `G(x, z) = clip(x + change(code(x), z))`, where the change begins near 0: G
-        needs no training as an autoencoder, and its examples are as sharp as the
-        samples. Encoder and decoder must be trained on one loss (`roles="joint"`): a
-        decoder that only reconstructs would leave no change at all.
+        `G(x, z) = x + epsilon * B(x) z / ||B(x) z||`: dense layers make of a sample as
+        many directions as z has numbers, and z mixes them. Examples are as sharp as
+        samples, need no training as an autoencoder, and move a prediction by as much
+        as VAT's step of that length, for one pass of G. What is learnt is all in the
+        decoder: train it with `roles="joint"` and `stop_gradient=True`. Ours.
 
         Args:
             input_shape: Shape of one sample.
-            hidden_units: As in `dense`. Defaults to (512,), for 28 x 28 images.
-            code_dim: Length of the code. Defaults to 64.
-            noise_dim: Length of z, joined to the code. Defaults to 32.
-            bounds: Range of the samples, or None where they have none, as whitened
-                ones. Defaults to (0, 1).
+            epsilon: L2 length of the change, in units of the samples; what there is to
+                choose, as in VAT.
+            hidden_units: Widths of the hidden layers, leaky ReLU (0.2). Defaults to
+                (512, 128), for 28 x 28 images.
+            noise_dim: Directions per sample. Defaults to 16.
             seed: As in the class.
         """
         shape = check_input_shape(input_shape)
         units = check_units("hidden_units", hidden_units)
-        (code_units,) = check_units("code_dim", (code_dim,))
-        size = math.prod(shape)
-        x = keras.Input(shape=shape, name="x")
-        flat = chain(vector_head(shape), x)
-        hidden = [_relu(width) for width in units]
-        code = chain([*hidden, keras.layers.Dense(code_units, name="code")], flat)
-        # The sample goes with its code, as all that the decoder sees.
-        joined = keras.layers.Concatenate(name="sample_and_code")([flat, code])
-        code, z = _decoder_inputs((size + code_units,), noise_dim)
-        small = keras.initializers.VarianceScaling(_SMALL)
-        hidden = [_relu(width) for width in reversed(units)]
-        change = chain(
-            [
-                *hidden,
-                keras.layers.Dense(size, kernel_initializer=small, name="change"),
-            ],
-            keras.layers.Concatenate(name="code_and_noise")([code[:, size:], z]),
+        return cls._bounded(
+            shape, epsilon, lambda x: dense_basis(x, units, noise_dim), noise_dim, seed
         )
-        values = code[:, :size] + change
-        if bounds is not None:
-            values = keras.ops.clip(values, *bounds)
-        return cls(
-            keras.Model(x, joined, name="encoder"),
-            keras.Model([code, z], chain(sample_tail(shape), values), name="decoder"),
-            seed,
+
+    @classmethod
+    def bounded_unet(
+        cls,
+        input_shape: Sequence[int],
+        epsilon: float,
+        width: int = 16,
+        noise_dim: int = 16,
+        seed: int | None = None,
+    ) -> AdversarialExampleGenerator:
+        """Make a generator of changes of length epsilon, of a U-Net.
+
+        As `bounded_dense`, with directions from two halvings and back, each level
+        joined to its mirror image.
+
+        Args:
+            input_shape: (height, width, channels), sides divisible by 4.
+            epsilon: As in `bounded_dense`.
+            width: Filters of the first level, doubled by each halving. Defaults to 16.
+            noise_dim: As in `bounded_dense`.
+            seed: As in the class.
+        """
+        shape = _check_sides(input_shape, UNET_HALVINGS)
+        (filters,) = check_units("width", (width,))
+        return cls._bounded(
+            shape, epsilon, lambda x: unet_basis(x, filters, noise_dim), noise_dim, seed
         )
 
     @classmethod
@@ -201,14 +203,7 @@ class AdversarialExampleGenerator(keras.Model):
             output_activation: Defaults to `"sigmoid"`, for images in [0, 1].
             seed: As in the class.
         """
-        shape = check_input_shape(input_shape)
-        factor = 2**_HALVINGS
-        if len(shape) != 3 or shape[0] % factor or shape[1] % factor:
-            raise ValueError(
-                "input_shape must be (height, width, channels) with sides divisible by "
-                f"{factor}: each of {_HALVINGS} convolutions halves them. "
-                f"Received: {shape}."
-            )
+        shape = _check_sides(input_shape, _HALVINGS)
         (filters,) = check_units("width", (width,))
         x = keras.Input(shape=shape, name="x")
         encoder = chain(_down(filters), x)
@@ -228,6 +223,23 @@ class AdversarialExampleGenerator(keras.Model):
             keras.Model([code, z], image, name="decoder"),
             seed,
         )
+
+    @classmethod
+    def _bounded(
+        cls,
+        shape: tuple[int, ...],
+        epsilon: float,
+        basis: Callable[[Any], Any],
+        noise_dim: int,
+        seed: int | None,
+    ) -> AdversarialExampleGenerator:
+        x = keras.Input(shape=shape, name="x")
+        # Both lengths and directions come from the sample itself, so it is the code.
+        encoder = keras.Model(x, keras.layers.Identity(name="code")(x), name="encoder")
+        code, z = _decoder_inputs(shape, noise_dim)
+        changed = BoundedChange(epsilon, name="change")([code, basis(code), z])
+        decoder = keras.Model([code, z], changed, name="decoder")
+        return cls(encoder, decoder, seed)
 
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         x, z = inputs if isinstance(inputs, list | tuple) else (inputs, None)
@@ -305,6 +317,18 @@ def _check_parts(encoder: keras.Model, decoder: keras.Model) -> int:
 def _decoder_inputs(code_shape: tuple[int, ...], noise_dim: int) -> tuple[Any, Any]:
     (size,) = check_units("noise_dim", (noise_dim,))
     return keras.Input(shape=code_shape, name="code"), keras.Input((size,), name="z")
+
+
+def _check_sides(input_shape: Sequence[int], halvings: int) -> tuple[int, ...]:
+    shape = check_input_shape(input_shape)
+    factor = 2**halvings
+    if len(shape) != 3 or shape[0] % factor or shape[1] % factor:
+        raise ValueError(
+            "input_shape must be (height, width, channels) with sides divisible by "
+            f"{factor}: each of {halvings} convolutions halves them. "
+            f"Received: {shape}."
+        )
+    return shape
 
 
 def _relu(width: int) -> keras.layers.Layer:

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from ..losses import kl_divergence
-from ..ops import l2_norm
+from ..ops import l2_norm, squared_norm
 from ..types import Samples
 from .arrays import check_choice
 from .consistency import ConsistencyTraining
@@ -24,10 +24,14 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
     """Trains a classifier against a generator of adversarial examples.
 
     ``min_C max_G  L_nll(C) + alpha L_adv(G, C) - lambda L_rec(G)`` with
-    ``L_adv = mean KL(C(x) || C(G(x, z)))`` and ``L_rec = mean ||x - G(x, z)||^2`` (see
-    ``tolerance``) over unlabelled x. Each update takes one step of G, then one of C on
-    new examples of the same z. The generator should be an autoencoder by then: see
+    ``L_adv = mean KL(C(x) || C(G(x, z)))`` and ``L_rec = mean ||x - G(x, z)||^2`` over
+    unlabelled x. Each update takes one step of G, then one of C on new examples of the
+    same z. A generator that reconstructs should be an autoencoder by then: see
     :meth:`AdversarialExampleGenerator.pretrain`.
+
+    For images take a generator of bounded changes, as
+    :meth:`AdversarialExampleGenerator.bounded_dense` makes it, with ``roles="joint"``
+    and ``stop_gradient=True``; lambda has no effect there.
 
     Args:
         classifier: a built model that returns logits. It is trained in place.
@@ -42,15 +46,11 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
             no more than a factor of the decoder's rate, which Adam takes out again.
         ceiling: G gains nothing by pushing a sample's divergence above this many nats;
             "auto" is ln(classes), None no limit.
-        tolerance: L2 distance from x that costs nothing: ``L_rec = mean max(0,
-            ||x - G(x, z)|| - tolerance)^2``. 0 as in the slides; on MNIST changes
-            then shrink as the classifier becomes smooth, until they teach nothing.
-            With a tolerance they stay about as long as it, as VAT's stay epsilon, if
-            lambda is large enough (docs/DECISIONS.md).
         stop_gradient: whether C moves its prediction of G(x, z) alone, as in VAT,
-            or, by default and as the slides write it, that of x as well. The first
-            drifts: on images it ends worse than the labels alone, while on the two
-            circles it is the one that works (docs/RESULTS.md, "Few labels").
+            or, by default and as the slides write it, that of x as well. The first is
+            for bounded changes and for the two circles. Against a generator whose
+            changes depend on the sample's class it drifts on images, and ends worse
+            than the labels alone (docs/DECISIONS.md).
         entropy_minimization: as in :class:`ConsistencyTraining`.
         ramp_updates: as there; a tenth of all updates is a good start.
         seed: of the noise z.
@@ -60,7 +60,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
 
     Raises:
         ValueError: a generator whose output does not fit the classifier's input, an
-            unknown role, a factor below 0.
+            unknown role or one that the generator cannot play, a factor below 0.
 
     Cost:
         per update: what VAT costs, and a pass with gradient through generator and
@@ -93,7 +93,6 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         lambda_: float = 1.0,
         roles: str = "split",
         ceiling: float | str | None = "auto",
-        tolerance: float = 0.0,
         stop_gradient: bool = False,
         entropy_minimization: bool = False,
         ramp_updates: int = 0,
@@ -101,8 +100,12 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         **kwargs: Any,
     ) -> None:
         check_generator(generator, classifier)
-        sizes = {"alpha": alpha, "lambda_": lambda_, "tolerance": tolerance}
-        for name, value in sizes.items():
+        if roles != "joint" and not generator.encoder.trainable_variables:
+            raise ValueError(
+                'A generator whose encoder has no weights needs `roles="joint"`: with '
+                f"roles={roles!r} its decoder would not fool the classifier."
+            )
+        for name, value in {"alpha": alpha, "lambda_": lambda_}.items():
             if not value >= 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {value}")
         super().__init__(
@@ -113,7 +116,6 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         self.lambda_ = lambda_
         self.roles = check_choice("roles", roles, ROLES)
         self.ceiling = ceiling
-        self.tolerance = tolerance
         self.stop_gradient = stop_gradient
 
     def compile(
@@ -165,11 +167,11 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         encoder, decoder = self.generator.encoder, self.generator.decoder
         with tf.GradientTape(persistent=True) as tape:
             examples = decoder([encoder(x, training=True), z], training=True)
-            distances = l2_norm(tf.cast(examples - x, tf.float32))
-            excess = tf.nn.relu(distances - self.tolerance)
+            change = tf.cast(examples - x, tf.float32)
+            squares = squared_norm(change)
             divergence = kl_divergence(logits, self.passive_logits(examples))
             gain = self.alpha * tf.reduce_mean(self._capped(divergence))
-            cost = self.lambda_ * tf.reduce_mean(tf.square(excess))
+            cost = self.lambda_ * tf.reduce_mean(squares)
             encoder_loss, decoder_loss = {
                 "split": (-gain, cost),
                 "joint": (cost - gain, cost - gain),
@@ -189,8 +191,8 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         pairs = zip([*gradients[0], *gradients[1]], variables, strict=True)
         self.generator_optimizer.apply_gradients(pairs)
         self.record(
-            reconstruction=tf.reduce_mean(tf.square(excess)),
-            distance=tf.reduce_mean(distances),
+            reconstruction=tf.reduce_mean(squares),
+            distance=tf.reduce_mean(l2_norm(change)),
         )
 
     def generate(self, x: Samples, z: tf.Tensor, training: bool = True) -> Samples:
@@ -208,7 +210,6 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
             "lambda_": self.lambda_,
             "roles": self.roles,
             "ceiling": self.ceiling,
-            "tolerance": self.tolerance,
             "stop_gradient": self.stop_gradient,
         }
 

@@ -11,11 +11,18 @@ METHODS = {
     "vat": "epsilon",
     "vat_entmin": "epsilon",
     "generator": "lambda",
-    "generator_entmin": "lambda",
+    "bounded_generator": "epsilon",
+    "bounded_generator_entmin": "epsilon",
     "mine_uae": "size",
 }
+#: Those that train a network to make the examples.
+GENERATORS = tuple(name for name in METHODS if "generator" in name)
 #: Whose choice a method without a search of its own takes over.
-_BORROWS = {"random": "vat", "vat_entmin": "vat", "generator_entmin": "generator"}
+_BORROWS = {
+    "random": "vat",
+    "vat_entmin": "vat",
+    "bounded_generator_entmin": "bounded_generator",
+}
 
 
 @dataclass(frozen=True)

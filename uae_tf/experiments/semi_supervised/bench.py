@@ -31,7 +31,7 @@ from ...training import (
     VirtualAdversarialTraining,
 )
 from ...training.retrain import split_steps
-from .arms import Trial
+from .arms import GENERATORS, Trial
 from .settings import SemiSupervisedSettings
 
 #: Validation points drawn for the circles, which have as many as one likes.
@@ -192,22 +192,24 @@ class Bench:
         optimizer = keras.optimizers.Adam(
             LinearDecay(protocol.learning_rate, protocol.updates)
         )
-        if trial.method in ("generator", "generator_entmin"):
-            generator = protocol.generator(split.sample_shape)
-            if protocol.pretrain_epochs:
+        if trial.method in GENERATORS:
+            if trial.method == "generator":
+                generator = protocol.generator(split.sample_shape)
                 generator.pretrain(
                     split.x_unlabelled, epochs=protocol.pretrain_epochs, verbose=0
                 )
+                game = {"lambda_": value, "stop_gradient": protocol.stop_gradient}
+                # The encoder minds lambda as well: docs/DECISIONS.md.
+                game["roles"] = "anchored"
+            else:
+                generator = protocol.bounded(split.sample_shape, value)
+                game = {"roles": "joint", "stop_gradient": True}
             model = AdversarialGeneratorTraining(
                 classifier,
                 generator,
-                lambda_=value,
-                roles=protocol.roles,
-                ceiling=protocol.ceiling,
-                tolerance=protocol.tolerance,
-                stop_gradient=protocol.stop_gradient,
-                entropy_minimization=trial.method == "generator_entmin",
+                entropy_minimization=trial.method.endswith("entmin"),
                 seed=seed,
+                **game,
             )
             rate = keras.optimizers.Adam(protocol.generator_rate, beta_1=0.5)
             model.compile(optimizer, generator_optimizer=rate)

@@ -22,7 +22,7 @@ _ERROR += "deviation over seeds. Lower is better; the lowest is bold."
 #: Recorded too: a run must not go on under another protocol.
 _FROM_PROTOCOL = ("labels", "updates", "validation", "labelled_batch")
 _FROM_PROTOCOL += ("unlabelled_batch", "side", "whiten")
-_FROM_PROTOCOL += ("roles", "ceiling", "tolerance", "stop_gradient", "generator_rate")
+_FROM_PROTOCOL += ("stop_gradient", "generator_rate")
 
 
 def semi_supervised(

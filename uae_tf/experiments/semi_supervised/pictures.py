@@ -17,7 +17,7 @@ from ..report.semi_supervised import (
     generated_gallery,
     sensitivity,
 )
-from .arms import METHODS, Trial
+from .arms import GENERATORS, METHODS, Trial
 from .bench import Bench
 from .settings import SemiSupervisedSettings
 from .summary import trial_of
@@ -53,7 +53,7 @@ class Pictures:
                 "points/labelled": split.x_labelled,
                 "points/labels": split.y_labelled,
             }
-        elif trial.method == "generator":
+        elif trial.method in GENERATORS:
             x = split.x_test[:_SAMPLES]
             draws = [bench.examples(trial, model, x, d) for d in range(_DRAWS)]
             self.arrays |= {
@@ -92,7 +92,7 @@ class Pictures:
         trials = [
             trial_of(arm, results["choices"])
             for arm in settings.arms
-            if arm.method == "generator"
+            if arm.method in GENERATORS
         ]
         found = [self.arrays.get(f"gallery/{trial.key}") for trial in trials if trial]
         return next((examples for examples in found if examples is not None), None)

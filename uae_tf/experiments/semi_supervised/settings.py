@@ -12,7 +12,8 @@ from ..settings import CheckedSettings
 from .arms import Arm, parse_arm
 from .protocols import COLOUR, PROTOCOLS, Protocol
 
-DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator", "mine_uae")
+DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator")
+DEFAULT_METHODS += ("bounded_generator", "mine_uae")
 #: What the slides show beside: settings that nobody chose.
 SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
 PLACEMENTS = ("even", "random")
@@ -56,7 +57,8 @@ class SemiSupervisedSettings(CheckedSettings):
         placement: which points of the circles have a label: "even" (evenly spaced, at
             the same angles on both), or "random".
         lambda_grid: factors to choose the generator's from; empty for the protocol's.
-        epsilon_grid: lengths to choose VAT's from; empty for the protocol's.
+        epsilon_grid: lengths to choose VAT's and the bounded generator's from; empty
+            for the protocol's.
         seed: of the first repetition; the others count on from it.
     """
 
@@ -138,6 +140,7 @@ class SemiSupervisedSettings(CheckedSettings):
         grids = {
             "vat": protocol.epsilons,
             "generator": protocol.lambdas,
+            "bounded_generator": protocol.epsilons,
             "mine_uae": protocol.uae_sizes,
         }
         return grids[method]

@@ -19,7 +19,6 @@ Runs = Mapping[str, Mapping[str, Mapping[str, Any]]]
 #: method -> value of its setting
 Choices = Mapping[str, float]
 
-CANDIDATE = "generator"
 _STATISTICS = ("test_error", "l2")
 _WORDS = {
     "supervised": "The labelled samples alone: the updates and the network of the "
@@ -31,7 +30,9 @@ _WORDS = {
     "vat_entmin": "VAT and the entropy of unlabelled predictions.",
     "generator": "Consistency under examples that a generator makes to fool the "
     "classifier, held near the sample by λ: the slides' method.",
-    "generator_entmin": "The generator and the entropy of unlabelled predictions.",
+    "bounded_generator": "Consistency under changes of length ε and either sign that a "
+    "generator makes to fool the classifier: our own.",
+    "bounded_generator_entmin": "That, and the entropy of unlabelled predictions.",
     "mine_uae": "Consistency under unsupervised adversarial examples, found once, "
     "against an autoencoder: our own addition.",
 }
@@ -107,23 +108,24 @@ def rows(
 def judge(
     settings: SemiSupervisedSettings, runs: Runs, choices: Choices
 ) -> dict[str, Any] | None:
-    """The verdict on the generator, None where there is nothing to compare.
+    """The verdict on the protocol's candidate, None where nothing can be compared.
 
     Arms with a fixed setting are no controls: nobody chose it for this data.
     """
     arms = {arm.name: arm for arm in settings.arms if arm.value is None}
-    own = (CANDIDATE, "generator_entmin")  # More of the candidate is no control.
+    candidate = settings.protocol.candidate
+    own = (candidate, f"{candidate}_entmin")  # More of the candidate is no control.
     controls = [name for name in arms if name not in own]
-    if CANDIDATE not in arms or not controls:
+    if candidate not in arms or not controls:
         return None
     values = {
         name: [
             None if entry is None else _number(entry["test_error"])
             for entry in _entries(settings, runs, choices, arms[name])
         ]
-        for name in (CANDIDATE, *controls)
+        for name in (candidate, *controls)
     }
-    return verdict(values, CANDIDATE, controls).to_dict()
+    return verdict(values, candidate, controls).to_dict()
 
 
 def sensitivity(
@@ -132,7 +134,7 @@ def sensitivity(
     """Method -> value -> test errors in % of the seeds that choose."""
     seeds = [str(s) for s in seeds_of(settings)[: settings.choice_seeds]]
     found: dict[str, dict[str, list[float]]] = {}
-    for method in ("vat", "generator"):
+    for method in ("vat", "generator", "bounded_generator"):
         for value in settings.grid(method):
             entries = runs.get(Trial(method, value).key, {})
             errors = [_number(entries[s]["test_error"]) for s in seeds if s in entries]
@@ -168,11 +170,6 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
             f"{method}: {METHODS[method]} {value:g} had the lowest mean error on "
             f"validation samples, which have labels, of {len(errors)} tried ({tried}), "
             f"{seeds} seeds.{edge_note(value, errors)}"
-        )
-    if protocol.tolerance and any(METHODS[a.method] == "lambda" for a in settings.arms):
-        found.append(
-            f"The generator's changes cost nothing up to an L2 length of "
-            f"{protocol.tolerance:g}, λ times the square of what is beyond it."
         )
     if settings.dataset == "circles":
         found += _notes_on_circles(settings)
