@@ -4,6 +4,7 @@ import pytest
 from keras import layers
 
 from uae_tf.models import AdversarialExampleGenerator
+from uae_tf.models.bounded_change import BoundedChange
 
 MAKE = {
     "dense": lambda: AdversarialExampleGenerator.dense((2,), (8,), 4, 3, seed=1),
@@ -76,7 +77,35 @@ def test_a_bounded_change_has_its_length_and_turns_with_the_noise(name, epsilon)
     lengths = np.linalg.norm(change.reshape(3, -1), axis=1)
     np.testing.assert_allclose(lengths, epsilon, rtol=1e-5)
     np.testing.assert_allclose(generator([x, -z]).numpy() - x, -change, atol=1e-6)
-    np.testing.assert_allclose(generator([x, 7 * z]).numpy() - x, change, atol=1e-6)
+    np.testing.assert_allclose(generator([x, 8 * z]).numpy() - x, change, atol=1e-6)
+
+
+def test_directions_of_a_bounded_change_are_orthogonal():
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(5, 4, 4, 1, 3)).astype("float32")
+    basis[..., 1] = basis[..., 0] + 0.3 * basis[..., 1]
+    x = np.zeros((5, 4, 4, 1), "float32")
+    layer = BoundedChange(2.0)
+    changes = np.stack(
+        [
+            layer([x, basis, np.tile(row, (5, 1)).astype("float32")]).numpy()
+            for row in np.eye(3)
+        ],
+        axis=1,
+    ).reshape(5, 3, 16)
+    products = changes @ changes.transpose(0, 2, 1)
+    np.testing.assert_allclose(products, 4.0 * np.tile(np.eye(3), (5, 1, 1)), atol=0.06)
+
+
+def test_bounded_changes_in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        generator = AdversarialExampleGenerator.bounded_dense((6,), 0.5, (8,), 9)
+        x = samples(generator)
+        lengths = np.linalg.norm(generator(x).numpy().astype("float32") - x, axis=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(lengths, 0.5, rtol=0.01)
 
 
 def test_noise_of_zeros_changes_nothing():

@@ -133,11 +133,10 @@ class AdversarialExampleGenerator(keras.Model):
     ) -> AdversarialExampleGenerator:
         """Make a generator of changes of length epsilon, of dense layers.
 
-        `G(x, z) = x + epsilon * B(x) z / ||B(x) z||`: dense layers make of a sample as
-        many directions as z has numbers, and z mixes them. Examples are as sharp as
-        samples, need no training as an autoencoder, and move a prediction by as much
-        as VAT's step of that length, for one pass of G. What is learnt is all in the
-        decoder: train it with `roles="joint"` and `stop_gradient=True`. Ours.
+        `G(x, z) = x + epsilon * Q(x) z / ||Q(x) z||`: dense layers make of a sample as
+        many orthogonal directions as z has numbers, and z mixes them. Examples are as
+        sharp as samples and need no training as an autoencoder. What is learnt is all
+        in the decoder: train with `roles="joint"` and `stop_gradient=True`. Ours.
 
         Args:
             input_shape: Shape of one sample.

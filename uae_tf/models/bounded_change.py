@@ -14,17 +14,21 @@ from .layers import chain
 #: Slope of the leaky ReLUs. Plain ones die: inputs may be whitened, and the first
 #: updates of a generator are rough.
 _SLOPE = 0.2
+#: Added to the diagonal of columns' products, which is 1, and to squared norms.
+_RIDGE, _TINY = 1e-3, 1e-12
 #: Stride-2 convolutions of the U-Net.
 UNET_HALVINGS = 2
 
 
 @keras.saving.register_keras_serializable("uae_tf")
 class BoundedChange(keras.layers.Layer):
-    """Add `epsilon * B(x) z / ||B(x) z||` to a sample.
+    """Add a change of length epsilon along noisy directions to a sample.
 
-    The change is odd in z: of each direction both signs are equally likely. So it
-    does not tell which class the sample has, which a change that depends on the
-    sample alone does: a classifier learns to read it there (docs/DECISIONS.md).
+    `x + epsilon * Q(x) z / ||Q(x) z||`, with Q(x) the orthonormalised basis. Two things
+    keep a classifier from learning the change instead of resisting it. It is odd in z:
+    of each direction both signs are equally likely, so it does not tell the class of
+    its sample. And the directions are orthogonal, so they cannot become all one, and
+    an update draws from all of them (docs/DECISIONS.md).
 
     Args:
         epsilon: L2 length of the change, in units of the samples.
@@ -35,7 +39,7 @@ class BoundedChange(keras.layers.Layer):
             (batch, k).
 
     Returns:
-        (batch, *shape).
+        (batch, *shape), in the dtype of `x`.
     """
 
     def __init__(self, epsilon: float, **kwargs: Any) -> None:
@@ -47,9 +51,18 @@ class BoundedChange(keras.layers.Layer):
     def call(self, inputs: Any) -> tf.Tensor:
         x, basis, z = inputs
         size = math.prod(basis.shape[1:-1])
-        directions = tf.reshape(basis, (-1, size, basis.shape[-1]))
-        change = tf.reshape(tf.linalg.matvec(directions, z), tf.shape(x))
-        return x + self.epsilon * unit_l2(change)
+        # No half precision: there is no decomposition of it.
+        columns = tf.cast(tf.reshape(basis, (-1, size, basis.shape[-1])), tf.float32)
+        columns = tf.math.l2_normalize(columns, axis=1, epsilon=_TINY)
+        gram = tf.matmul(columns, columns, transpose_a=True)
+        # The inverse of its root makes columns orthonormal. The ridge is for columns
+        # that depend on each other, as more of them than entries of a sample do.
+        root = tf.linalg.cholesky(gram + _RIDGE * tf.eye(basis.shape[-1]))
+        mixed = tf.linalg.triangular_solve(
+            root, tf.cast(z, tf.float32)[..., None], adjoint=True
+        )
+        change = tf.reshape(tf.matmul(columns, mixed), tf.shape(x))
+        return x + tf.cast(self.epsilon * unit_l2(change), x.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the samples' shape."""
