@@ -5,7 +5,7 @@ from keras import layers
 
 from uae_tf import PGDAttack, UntargetedMargin
 from uae_tf.evaluation.embedding import embed, logistic_probe
-from uae_tf.evaluation.linear_probe import head_scores, linear_probe
+from uae_tf.evaluation.linear_probe import _batches, head_scores, linear_probe
 from uae_tf.evaluation.robustness import RobustnessCurve
 
 
@@ -126,3 +126,16 @@ def test_robustness_of_a_classifier_that_is_always_wrong(images, classifier):
     _, point = RobustnessCurve(classifier, (0.1,), steps=1)(x, (y + 1) % 4)
     assert point["accuracy"] == 0.0
     assert np.isnan(point["accuracy_of_correct"])
+
+
+def test_every_epoch_of_the_head_sees_each_sample_once_in_another_order():
+    x, y = np.arange(10.0, dtype="float32")[:, None], np.arange(10)
+    batches = list(_batches(x, y, batch_size=4, epochs=2, seed=3))
+    assert [len(labels) for _, labels in batches] == [4, 4, 2, 4, 4, 2]
+    orders = [
+        np.concatenate([y for _, y in part]) for part in (batches[:3], batches[3:])
+    ]
+    assert all(sorted(order) == list(range(10)) for order in orders)
+    assert not np.array_equal(*orders)
+    for rows, labels in batches:
+        np.testing.assert_array_equal(rows[:, 0], labels)
