@@ -100,7 +100,7 @@ _GREY = Protocol(
         noise_dim=32,
         output_activation="sigmoid",
     ),
-    # Four directions, for speed: sixteen take twice the time of an update.
+    # The number of directions that docs/RESULTS.md was measured with.
     bounded=partial(_G.bounded_dense, noise_dim=4),
     epsilons=(1.0, 2.0, 3.0),
     lambdas=(0.1, 1.0, 10.0),
