@@ -164,6 +164,6 @@ for name, iterations in (("random", 0), ("virtual adversarial", 1)):
 # ## What to make of it
 # One seed shows how things work, not which is better. `uae-tf semisupervised` repeats
 # this over ten seeds and both noises of the slides, chooses every setting on validation
-# points, and adds controls: random steps of the same length, and unsupervised
+# points, and adds controls: random steps of a length of their own, and unsupervised
 # adversarial examples. Its numbers stand in `docs/RESULTS.md`, with what was not
 # reached.

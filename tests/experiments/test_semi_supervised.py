@@ -59,7 +59,7 @@ def test_settings_are_chosen_by_the_lowest_validation_error(digits_run):
     errors = {e: runs[f"vat@{e:g}"]["0"]["validation_error"] for e in (0.05, 0.5)}
     chosen = min(errors, key=errors.get)
     rows = {row["arm"]: row for row in results["rows"]}
-    for arm in ("vat", "random", "vat_entmin"):
+    for arm in ("vat", "vat_entmin"):
         assert rows[arm]["setting"] == chosen
         assert len(runs[f"{arm}@{chosen:g}"]) == 1
     assert rows["supervised"]["setting"] is None
@@ -72,6 +72,17 @@ def test_settings_are_chosen_by_the_lowest_validation_error(digits_run):
     assert trials[1]["entropy"] > 0
     assert any(f"epsilon {chosen:g} had the lowest" in n for n in results["notes"])
     assert set(results["sensitivity"]["vat"]) == {"0.05", "0.5"}
+
+
+def test_random_steps_choose_a_length_of_their_own(digits_run):
+    """Along a random direction a prediction moves little: VAT's length says nothing."""
+    results, _ = digits_run
+    lengths = PROTOCOLS["digits"].random_epsilons
+    assert min(lengths) > min(PROTOCOLS["digits"].epsilons)
+    runs = results["runs"]
+    errors = {e: runs[f"random@{e:g}"]["0"]["validation_error"] for e in lengths}
+    assert results["choices"]["random"] == min(errors, key=errors.get)
+    assert list(results["sensitivity"]["random"]) == [f"{e:g}" for e in lengths]
 
 
 def test_rows_and_verdict_follow_from_the_trainings(digits_run):

@@ -206,11 +206,16 @@ def sensitivity(errors: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
         10.0, 3.6, f"Mean test error over the values of each method's setting: {text}."
     )
     panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
-    labels = {"vat": "ε of VAT", "generator": "λ of the generator"}
+    labels = {
+        "random": "ε of random steps",
+        "vat": "ε of VAT",
+        "generator": "λ of the generator",
+        "bounded_generator": "ε of generated changes",
+    }
     for axes, (name, entries) in zip(panels, found.items(), strict=True):
         values = [float(value) for value in entries]
         means = [float(np.nanmean(e)) for e in entries.values()]
-        colour = ADVERSARIAL_COLOUR if name == "generator" else CONTROL_COLOUR
+        colour = ADVERSARIAL_COLOUR if "generator" in name else CONTROL_COLOUR
         axes.plot(values, means, "o-", color=colour, linewidth=2, label="mean")
         for value, seeds in zip(values, entries.values(), strict=True):
             axes.scatter([value] * len(seeds), seeds, s=14, color=FAINT, zorder=2)

@@ -19,7 +19,6 @@ METHODS = {
 GENERATORS = tuple(name for name in METHODS if "generator" in name)
 #: Whose choice a method without a search of its own takes over.
 _BORROWS = {
-    "random": "vat",
     "vat_entmin": "vat",
     "bounded_generator_entmin": "bounded_generator",
 }

@@ -160,5 +160,6 @@ class _Experiment(ResumableRun):
         for name in _FROM_PROTOCOL:
             settings[name] = getattr(protocol, name)
         settings["epsilon_grid"] = list(protocol.epsilons)
+        settings["random_grid"] = list(protocol.random_epsilons)
         settings["lambda_grid"] = list(protocol.lambdas)
         return settings

@@ -34,6 +34,8 @@ class Protocol:
         bounded: makes the generator of bounded changes from (sample shape, epsilon).
         epsilons: lengths (L2) of VAT's perturbation, and of bounded changes, to choose
             from.
+        random_epsilons: lengths of random steps to choose from, longer than VAT's on
+            images: along most directions a prediction hardly moves.
         lambdas: factors of the generator's reconstruction error to choose from.
         uae_sizes: L-infinity sizes of MINE-UAEs to choose from, of the data's range.
         candidate: the arm that the verdict is about.
@@ -54,6 +56,7 @@ class Protocol:
     generator: Callable[[Shape], AdversarialExampleGenerator]
     bounded: Callable[[Shape, float], AdversarialExampleGenerator]
     epsilons: tuple[float, ...]
+    random_epsilons: tuple[float, ...]
     lambdas: tuple[float, ...]
     uae_sizes: tuple[float, ...]
     candidate: str = "bounded_generator"
@@ -75,6 +78,7 @@ _CIRCLES = Protocol(
     generator=_G.dense,
     bounded=partial(_G.bounded_dense, hidden_units=(50,), noise_dim=4),
     epsilons=(0.02, 0.05, 0.1, 0.3, 1.0),
+    random_epsilons=(0.02, 0.05, 0.1, 0.3),
     lambdas=(1.0, 10.0, 20.0, 40.0, 80.0),
     uae_sizes=(0.005, 0.02),
     candidate="generator",
@@ -103,6 +107,7 @@ _GREY = Protocol(
     # The number of directions that docs/RESULTS.md was measured with.
     bounded=partial(_G.bounded_dense, noise_dim=4),
     epsilons=(1.0, 2.0, 3.0),
+    random_epsilons=(3.0, 6.0, 12.0),
     lambdas=(0.1, 1.0, 10.0),
     uae_sizes=(0.2, 0.5),
 )
@@ -119,6 +124,7 @@ _COLOUR = Protocol(
     generator=partial(_G.dense, hidden_units=(512,), code_dim=64, noise_dim=32),
     bounded=partial(_G.bounded_unet, width=12, noise_dim=8),
     epsilons=(2.0, 3.0, 5.0),
+    random_epsilons=(5.0, 10.0, 20.0),
     lambdas=(0.1, 1.0, 10.0),
     uae_sizes=(0.1, 0.3),
     side=16,
@@ -131,6 +137,7 @@ _SVHN = dataclasses.replace(
     labels=1000,
     generator=partial(_COLOUR.generator, output_activation="sigmoid"),
     epsilons=(1.0, 2.5),
+    random_epsilons=(5.0, 10.0),
     whiten=False,
 )
 # The digits of scikit-learn: for a first look, in seconds.
@@ -151,6 +158,7 @@ _DIGITS = Protocol(
     ),
     bounded=partial(_G.bounded_dense, hidden_units=(100, 64)),
     epsilons=(0.3, 1.0, 2.0),
+    random_epsilons=(1.0, 2.0, 4.0),
     lambdas=(0.1, 1.0, 10.0),
     uae_sizes=(0.2, 0.5),
 )

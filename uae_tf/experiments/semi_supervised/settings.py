@@ -138,6 +138,7 @@ class SemiSupervisedSettings(CheckedSettings):
         """The values that a method's setting is chosen from."""
         protocol = self.protocol
         grids = {
+            "random": protocol.random_epsilons,
             "vat": protocol.epsilons,
             "generator": protocol.lambdas,
             "bounded_generator": protocol.epsilons,

@@ -23,8 +23,8 @@ _STATISTICS = ("test_error", "l2")
 _WORDS = {
     "supervised": "The labelled samples alone: the updates and the network of the "
     "other arms, no unlabelled term.",
-    "random": "Consistency under random steps of VAT's length. Rules out that any "
-    "change of that size does as well.",
+    "random": "Consistency under random steps of length ε. Rules out that plain noise, "
+    "of a length that suits it, does as well.",
     "vat": "Virtual adversarial training: consistency under the step of length ε that "
     "moves the prediction most.",
     "vat_entmin": "VAT and the entropy of unlabelled predictions.",
@@ -134,7 +134,7 @@ def sensitivity(
     """Method -> value -> test errors in % of the seeds that choose."""
     seeds = [str(s) for s in seeds_of(settings)[: settings.choice_seeds]]
     found: dict[str, dict[str, list[float]]] = {}
-    for method in ("vat", "generator", "bounded_generator"):
+    for method in ("random", "vat", "generator", "bounded_generator"):
         for value in settings.grid(method):
             entries = runs.get(Trial(method, value).key, {})
             errors = [_number(entries[s]["test_error"]) for s in seeds if s in entries]
