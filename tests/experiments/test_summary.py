@@ -1,11 +1,12 @@
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from uae_tf.experiments import summary
+from uae_tf.experiments import progress, summary
 from uae_tf.experiments.pictures import Pictures
 from uae_tf.experiments.progress import JobProgress
 from uae_tf.experiments.report import render_report
@@ -155,15 +156,48 @@ def test_notes_tell_what_was_chosen_and_how():
     assert "against the sparse model" in summary.notes(transfer, {})[-1]
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_progress_is_drawn_on_a_terminal_only(is_terminal):
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass when told to."""
+    now = [1000.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def drawn_by_progress(clock, jobs=(90.0, 90.0), **console):
+    """What is drawn of jobs that take so many seconds."""
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=is_terminal, width=100)
-    with JobProgress(2, console) as progress:
-        progress.start("seed 0: original, training")
-        progress.update(5, 10)
-        progress.finish_job()
-    drawn = screen.getvalue()
-    assert ("seed 0: original, training" in drawn) == is_terminal
-    assert ("1/2" in drawn) == is_terminal
-    assert bool(drawn) == is_terminal
+    console = Console(file=screen, width=100, **console)
+    with JobProgress(len(jobs), console) as bars:
+        for number, seconds in enumerate(jobs):
+            bars.start(f"seed {number}: original, training")
+            bars.update(5, 10)
+            clock[0] += seconds
+            bars.finish_job()
+    return screen.getvalue()
+
+
+def test_progress_is_drawn_on_a_terminal(clock):
+    drawn = drawn_by_progress(clock, force_terminal=True)
+    assert "seed 0: original, training" in drawn
+    assert "2/2" in drawn
+    assert "jobs done" not in drawn
+
+
+def test_progress_is_a_line_per_job_in_a_log(clock):
+    first, second = drawn_by_progress(clock, force_terminal=False).splitlines()
+    assert first.startswith("1 of 2 jobs done (seed 0: original, training) after 0.")
+    assert first.endswith(", about 1 min 30 s left")
+    assert second.startswith("2 of 2 jobs done (seed 1")
+    assert "left" not in second
+
+
+def test_time_left_is_not_that_of_jobs_done_before(clock):
+    """Of a resumed run: three jobs are read, one of two is trained."""
+    lines = drawn_by_progress(clock, (0.1, 0.1, 0.1, 90.0, 90.0)).splitlines()
+    assert "left" not in lines[2]
+    assert lines[3].endswith(", about 1 min 30 s left")
+
+
+def test_a_notebook_keeps_no_progress(clock):
+    assert drawn_by_progress(clock, force_jupyter=True) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,14 +12,23 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
+
+from .report.numbers import duration
+
+#: A job that took less was done before: a resumed run only counts it.
+_SECONDS_OF_WORK = 1.0
 
 
 class JobProgress:
-    """Two bars with the time left; nothing at all where there is no terminal.
+    """Two bars with the time left; in a log, a line for every job that is done.
+
+    A notebook shows neither: its output is kept with it.
 
     Args:
         num_jobs: jobs in all.
@@ -31,14 +41,17 @@ class JobProgress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _TimeLeft(),
             console=console,
             disable=not console.is_terminal,
             transient=True,
         )
-        self._all = self._bars.add_task("all jobs", total=num_jobs)
+        self._console = console
+        self._is_log = not (console.is_terminal or console.is_jupyter)
+        self._all = self._bars.add_task("all jobs", total=num_jobs, ends=0.0)
         self._job = self._bars.add_task("", total=None)
+        self._finished = time.monotonic()
+        self._worked: list[float] = []
 
     def __enter__(self) -> JobProgress:
         self._bars.start()
@@ -76,4 +89,39 @@ class JobProgress:
 
     def finish_job(self) -> None:
         """One more of all jobs is done."""
+        now = time.monotonic()
+        seconds, self._finished = now - self._finished, now
+        if seconds >= _SECONDS_OF_WORK:
+            self._worked.append(seconds)
         self._bars.advance(self._all)
+        jobs = self._bars.tasks[self._all]
+        if self._worked:
+            # Of all jobs: rich looks back half a minute, which most jobs outlast.
+            mean = sum(self._worked) / len(self._worked)
+            self._bars.update(self._all, ends=now + mean * jobs.remaining)
+        if self._is_log:
+            self._console.print(self._line(), highlight=False, soft_wrap=True)
+
+    def _line(self) -> str:
+        jobs, job = self._bars.tasks[self._all], self._bars.tasks[self._job]
+        line = f"{jobs.completed:.0f} of {jobs.total:.0f} jobs done"
+        if job.description:
+            line += f" ({job.description})"
+        line += f" after {duration(jobs.elapsed or 0.0)}"
+        if jobs.remaining and seconds_left(jobs):
+            line += f", about {duration(seconds_left(jobs))} left"
+        return line
+
+
+def seconds_left(task: Task) -> float:
+    """Of all jobs until their expected end, of one as rich has it; 0 if not known."""
+    if "ends" in task.fields:
+        return max(task.fields["ends"] - time.monotonic(), 0.0)
+    return task.time_remaining or 0.0
+
+
+class _TimeLeft(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        seconds = 0.0 if task.finished else seconds_left(task)
+        text = f"{duration(seconds)} left" if seconds else ""
+        return Text(text, style="progress.remaining")
