@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores. TensorFlow reads this when it is imported.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
 from uae_tf import datasets
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import json
 import warnings
 
@@ -40,26 +41,32 @@ class Crash(keras.callbacks.Callback):
             raise CrashError
 
 
+def train(folder, crash=None, is_first=True, epochs=EPOCHS, **settings):
+    """Trains as a new process would, from new objects, with the files of before."""
+    settings = {"phase_epochs": 2, "warmup_epochs": 1, "verbose": 0, **settings}
+    settings.setdefault("state_path", folder / "state" / "uae.json")
+    model = small_model()
+    data = AugmentedDataset(X, batch_size=16, seed=3)
+    attack = GaussianNoise(0.2, Reconstruction(model, kappa=-0.05))
+    ours = UAECallback(data, attack, **settings)
+    backup = keras.callbacks.BackupAndRestore(folder / "backup")
+    callbacks = [ours, backup] if is_first else [backup, ours]
+    if crash is not None:
+        callbacks.append(Crash(crash))
+    with contextlib.suppress(CrashError):
+        model.fit(data, epochs=epochs, callbacks=callbacks, verbose=0)
+    return model, ours
+
+
 @pytest.fixture
 def run(tmp_path):
-    """Trains as a new process would, from new objects, with the files of before."""
+    return functools.partial(train, tmp_path)
 
-    def run(crash=None, is_first=True, folder=tmp_path, epochs=EPOCHS, **settings):
-        settings = {"phase_epochs": 2, "warmup_epochs": 1, "verbose": 0, **settings}
-        settings.setdefault("state_path", folder / "state" / "uae.json")
-        model = small_model()
-        data = AugmentedDataset(X, batch_size=16, seed=3)
-        attack = GaussianNoise(0.2, Reconstruction(model, kappa=-0.05))
-        ours = UAECallback(data, attack, **settings)
-        backup = keras.callbacks.BackupAndRestore(folder / "backup")
-        callbacks = [ours, backup] if is_first else [backup, ours]
-        if crash is not None:
-            callbacks.append(Crash(crash))
-        with contextlib.suppress(CrashError):
-            model.fit(data, epochs=epochs, callbacks=callbacks, verbose=0)
-        return model, ours
 
-    return run
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A run that nothing interrupted. The order of callbacks changes nothing in it."""
+    return train(tmp_path_factory.mktemp("straight"))
 
 
 def assert_same_end(straight, resumed):
@@ -76,8 +83,7 @@ def assert_same_end(straight, resumed):
 
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("crash", [2, 3])
-def test_a_resumed_run_ends_as_a_straight_one(run, tmp_path, crash, is_first):
-    straight = run(folder=tmp_path / "straight")
+def test_a_resumed_run_ends_as_a_straight_one(run, straight, crash, is_first):
     run(crash=crash, is_first=is_first)
     resumed = run(is_first=is_first)
     assert_same_end(straight, resumed)
@@ -86,7 +92,7 @@ def test_a_resumed_run_ends_as_a_straight_one(run, tmp_path, crash, is_first):
 
 def test_a_plateau_is_counted_across_the_interruption(run, tmp_path):
     settings = {"monitor": "loss", "patience": 2, "monitor_mode": "max"}
-    straight = run(folder=tmp_path / "straight", **settings)
+    straight = train(tmp_path / "straight", **settings)
     run(crash=2, **settings)
     assert_same_end(straight, run(**settings))
     assert len(straight[1].history) >= 2
@@ -101,9 +107,9 @@ def test_a_later_fit_trains_what_it_was_asked_for(run):
     assert [record.epoch for record in ours.history] == [1, 3, 5, 7, 9]
 
 
-def test_a_second_fit_can_be_resumed_too(run, tmp_path):
+def test_a_second_fit_can_be_resumed_too(tmp_path):
     def two_fits(folder, crash=None):
-        model, ours = run(folder=folder, epochs=4)
+        model, ours = train(folder, epochs=4)
         callbacks = [ours, keras.callbacks.BackupAndRestore(folder / "backup")]
         if crash is None:
             model.fit(ours.data, epochs=4, callbacks=callbacks, verbose=0)
@@ -112,7 +118,7 @@ def test_a_second_fit_can_be_resumed_too(run, tmp_path):
             model.fit(
                 ours.data, epochs=4, callbacks=[*callbacks, Crash(crash)], verbose=0
             )
-        return run(folder=folder, epochs=4)
+        return train(folder, epochs=4)
 
     straight = two_fits(tmp_path / "straight")
     resumed = two_fits(tmp_path / "resumed", crash=2)
@@ -120,8 +126,7 @@ def test_a_second_fit_can_be_resumed_too(run, tmp_path):
     assert [r.epoch for r in resumed[1].history] == [1, 3, 5, 7]
 
 
-def test_the_same_objects_can_resume(run, tmp_path):
-    straight = run(folder=tmp_path / "straight")
+def test_the_same_objects_can_resume(run, straight, tmp_path):
     model, ours = run(crash=4)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     history = model.fit(ours.data, epochs=EPOCHS, callbacks=[backup, ours], verbose=0)
