@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from uae_tf.experiments.report.arms import ADVERSARIAL, CONTROL, kind_of
 from uae_tf.experiments.report.semi_supervised import (
     KINDS,
     decision_boundaries,
@@ -8,6 +9,7 @@ from uae_tf.experiments.report.semi_supervised import (
     kinds_of_change,
     sensitivity,
 )
+from uae_tf.experiments.semi_supervised.arms import METHODS
 
 
 def images():
@@ -49,3 +51,9 @@ def test_a_setting_that_always_failed_is_left_out():
 def test_no_panel_is_an_error():
     with pytest.raises(ValueError, match="one panel or more"):
         decision_boundaries({"noise": {}})
+
+
+def test_labels_alone_and_random_steps_are_the_controls():
+    controls = {name for name in METHODS if kind_of(name) == CONTROL}
+    assert controls == {"supervised", "random"}
+    assert kind_of("bounded_generator_2.0") == ADVERSARIAL

@@ -108,12 +108,12 @@ class JobProgress:
         if job.description:
             line += f" ({job.description})"
         line += f" after {duration(jobs.elapsed or 0.0)}"
-        if jobs.remaining and seconds_left(jobs):
-            line += f", about {duration(seconds_left(jobs))} left"
+        if jobs.remaining and _seconds_left(jobs):
+            line += f", about {duration(_seconds_left(jobs))} left"
         return line
 
 
-def seconds_left(task: Task) -> float:
+def _seconds_left(task: Task) -> float:
     """Of all jobs until their expected end, of one as rich has it; 0 if not known."""
     if "ends" in task.fields:
         return max(task.fields["ends"] - time.monotonic(), 0.0)
@@ -122,6 +122,6 @@ def seconds_left(task: Task) -> float:
 
 class _TimeLeft(ProgressColumn):
     def render(self, task: Task) -> Text:
-        seconds = 0.0 if task.finished else seconds_left(task)
+        seconds = 0.0 if task.finished else _seconds_left(task)
         text = f"{duration(seconds)} left" if seconds else ""
         return Text(text, style="progress.remaining")

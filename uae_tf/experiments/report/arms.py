@@ -133,5 +133,6 @@ def kind_of(name: str) -> str:
     """
     if name in ARMS:
         return ARMS[name].kind
-    is_adversarial = name.endswith("uae") or name.startswith(("vat", "generator"))
+    trained_against = ("vat", "generator", "bounded_generator")
+    is_adversarial = name.endswith("uae") or name.startswith(trained_against)
     return ADVERSARIAL if is_adversarial else CONTROL
