@@ -25,7 +25,6 @@ def environment() -> dict[str, Any]:
         numpy and uae_tf (None if not installed), date (UTC, ISO 8601) and command
         (the command line, the program without its folder).
     """
-    usable = getattr(os, "sched_getaffinity", None)
     program = Path(sys.argv[0]).name if sys.argv else ""
     now = datetime.datetime.now(datetime.UTC)
     versions = {name: _version(name.replace("_", "-")) for name in VERSIONS}
@@ -33,12 +32,18 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
-        "cpu_count": len(usable(0)) if usable else os.cpu_count(),
+        "cpu_count": usable_cores(),
         "accelerators": _accelerators(),
         **versions,
         "date": now.isoformat(timespec="seconds"),
         "command": shlex.join([program, *sys.argv[1:]]),
     }
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ..attacks import Attack
 from ..environment import environment
+from ..processes import threads_each
 from .dispatch import Outcome, Pool, ShouldStop, dispatch, in_process
 from .errors import GenerationError
 from .journal import Failure, Record, append, read_journal
@@ -259,6 +260,5 @@ def _outcomes(
     if ray is not None:
         pool = RayPool(job, ray, workers)
     else:
-        cores = environment()["cpu_count"]
-        pool = LocalPool(job, workers, threads=max(1, cores // workers))
+        pool = LocalPool(job, workers, threads_each(workers))
     return dispatch(pool, todo, should_stop)

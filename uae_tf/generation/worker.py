@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 import warnings
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ..attacks import Attack, AttackResult
+from ..processes import share_machine
 from .errors import GenerationError, SinkError
 from .journal import Failure, Record
 from .plan import Plan
@@ -54,20 +53,18 @@ class ShardWorker:
         self._source: Source | None = None
         self._attack: Attack | None = None
 
-    def start(self, threads: int | None = None, number: int = 0) -> Failure | None:
+    def start(self, threads: int | None = None) -> Failure | None:
         """Opens the source, loads the model and builds the attack.
 
         Args:
-            threads: TensorFlow may use; None leaves it the choice. Only in a process of
-                its own: it must come before anything is computed there.
-            number: of the worker, which picks its GPU among those of the machine.
+            threads: TensorFlow may use; None leaves it as it is.
 
         Returns:
             None, or why no shard can be computed.
         """
         try:
             if threads is not None:
-                _configure(threads, number)
+                share_machine(threads)
             # First, because a user's module may register classes of the model.
             self._source = _opened(self.job)
             self._attack = build_attack(self.job.plan, self.job.directory)
@@ -224,19 +221,6 @@ def _opened(job: Job) -> Source:
     if isinstance(job.data, Source):
         return job.data
     return open_source(job.data, job.data_dir)
-
-
-def _configure(threads: int, number: int) -> None:
-    # Where a user's main module has computed something already, it is too late.
-    with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:
-            gpu = gpus[number % len(gpus)]
-            tf.config.set_visible_devices(gpu, "GPU")
-            # Several workers may share a GPU.
-            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _describe(error: Exception) -> str:
