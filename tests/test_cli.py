@@ -82,6 +82,7 @@ def test_every_setting_is_an_option_with_the_same_default():
     defaults = {name: option.default for name, option in options.items()}
     assert defaults.pop("out") is None
     assert defaults.pop("resume") is False
+    assert defaults.pop("workers") == 0
     for name in ("arms", "conventional"):
         defaults[name] = names_in(defaults[name])
     assert defaults == ReconstructionSettings().to_dict()
@@ -92,6 +93,7 @@ def test_every_setting_of_select_is_an_option_with_the_same_default():
     defaults = {name: option.default for name, option in options.items()}
     assert defaults.pop("out") is None
     assert defaults.pop("resume") is False
+    assert defaults.pop("workers") == 0
     defaults["arms"] = names_in(defaults["arms"])
     assert defaults == SelectionSettings().to_dict()
 
@@ -108,7 +110,7 @@ def test_options_reach_the_selection(monkeypatch, results):
     options = ["--dataset", "isolet", "--features", "20", "--legacy", "--no-baselines"]
     found = invoke("select", *options, "--arms", "original,mine_uae")
     assert found.exit_code == 0, found.output
-    ((settings, out, resume, _),) = calls
+    ((settings, out, resume, _, workers),) = calls
     assert settings == SelectionSettings(
         dataset="isolet",
         features=20,
@@ -118,6 +120,7 @@ def test_options_reach_the_selection(monkeypatch, results):
     )
     assert out.as_posix() == "runs/select-isolet"
     assert resume is False
+    assert workers == 0
 
 
 def test_options_reach_the_contrastive_experiment(monkeypatch, results):
@@ -128,7 +131,7 @@ def test_options_reach_the_contrastive_experiment(monkeypatch, results):
     options += ["strong", "--views", "6", "--precision", "bfloat16", "--tensorboard"]
     found = invoke("contrast", *options, "--seeds", "1", "--resume")
     assert found.exit_code == 0, found.output
-    (plain_settings, out, resume, _), (settings, _, is_resumed, _) = calls
+    (plain_settings, out, resume, *_), (settings, _, is_resumed, *_) = calls
     assert plain_settings == ContrastSettings()
     assert out.as_posix() == "runs/contrast-cifar10"
     assert (resume, is_resumed) == (False, True)
@@ -151,10 +154,10 @@ def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
     )
     options = ["--model", "sparse", "--arms", "original, mine_uae", "--seeds", "2"]
     options += ["--source-model", "conv", "--target", "clean", "--resume"]
-    options += ["--views", "compressive", "--bound", "nwj"]
+    options += ["--views", "compressive", "--bound", "nwj", "--workers", "4"]
     found = invoke("reconstruct", *options, "--data-dir", "there", "--out", "here")
     assert found.exit_code == 0, found.output
-    ((settings, out, resume, console),) = calls
+    ((settings, out, resume, console, workers),) = calls
     assert settings == ReconstructionSettings(
         model="sparse",
         arms=("original", "mine_uae"),
@@ -167,6 +170,7 @@ def test_options_reach_the_experiment(monkeypatch, results, tmp_path):
     )
     assert str(out) == "here"
     assert resume is True
+    assert workers == 4
     assert console.stderr
     invoke("reconstruct", "--dataset", "mnist", "--model", "conv")
     assert calls[1][1].as_posix() == "runs/mnist-conv"

@@ -1,5 +1,6 @@
 """Recipes are checked before any work; runs that are done are never done again."""
 
+import dataclasses
 import io
 import re
 
@@ -68,10 +69,12 @@ class Fake:
 
     def __init__(self):
         self.settings, self.is_complete, self.error = [], True, None
+        self.workers = []
 
-    def __call__(self, settings, out, resume, console):
+    def __call__(self, settings, out, resume, console, workers):
         assert resume
         self.settings.append(settings)
+        self.workers.append(workers)
         if self.error:
             raise self.error
         rows = [
@@ -102,18 +105,32 @@ class Fake:
 @pytest.fixture
 def fakes(monkeypatch):
     found = {name: Fake() for name in ("reconstruct", "select")}
-    kinds = {name: (kinds_module.KINDS[name][0], fake) for name, fake in found.items()}
+    kinds = {
+        name: dataclasses.replace(kinds_module.KINDS[name], function=fake)
+        for name, fake in found.items()
+    }
     monkeypatch.setattr("uae_tf.experiments.reproduce.reproduction.KINDS", kinds)
     return found
 
 
-def reproduction(recipes, tmp_path):
+def reproduction(recipes, tmp_path, workers=0):
     recipe = load_recipe("reconstruction", "quick", recipes)
-    return Reproduction([recipe], tmp_path / "out", "DATA", Console(quiet=True))
+    out, console = tmp_path / "out", Console(quiet=True)
+    return Reproduction([recipe], out, "DATA", console, workers=workers)
 
 
 def states(found):
     return [step.state for step in found.plan()]
+
+
+def test_runs_have_workers_where_they_can(recipes, tmp_path, fakes):
+    reproduction(recipes, tmp_path, workers=3).run()
+    told = [number for fake in fakes.values() for number in fake.workers]
+    assert told
+    assert set(told) == {3}
+    # An experiment that cannot is not asked to.
+    alone = kinds_module.Kind(dict, lambda *arguments: {"given": len(arguments)}, False)
+    assert alone.run({}, tmp_path, Console(quiet=True), 3) == {"given": 4}
 
 
 @pytest.mark.parametrize("scale", SCALES)

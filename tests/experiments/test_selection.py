@@ -44,7 +44,7 @@ def run(data, tmp_path_factory):
 
     settings = SelectionSettings(arms=ARMS, seeds=2, legacy=True, **TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection.datasets, "load", load)
+        patch.setattr(datasets, "load", load)
         results = select(settings, out)
     return results, out, calls
 
@@ -120,13 +120,13 @@ def test_the_report_names_features_and_baselines(run):
 
 def test_a_resumed_run_measures_nothing_twice(run, data, monkeypatch):
     results, out, _ = run
-    monkeypatch.setattr(selection.datasets, "load", lambda *_, **__: data)
+    monkeypatch.setattr(datasets, "load", lambda *_, **__: data)
 
     def refuse(*_):
         raise AssertionError("measured again")
 
     monkeypatch.setattr(selection.SelectionRun, "run", refuse)
-    monkeypatch.setattr(selection.SelectionRun, "baseline", refuse)
+    monkeypatch.setattr(selection.SelectionRun, "further", refuse)
     settings = SelectionSettings(arms=ARMS, seeds=2, legacy=True, **TINY)
     again = select(settings, out, resume=True)
     assert again["rows"] == results["rows"]

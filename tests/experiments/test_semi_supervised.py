@@ -7,12 +7,12 @@ import keras
 import pytest
 
 from uae_tf.experiments import resumable_run
-from uae_tf.experiments import semi_supervised as package
 from uae_tf.experiments.report import render_report
 from uae_tf.experiments.semi_supervised import (
     SemiSupervisedSettings,
     semi_supervised,
     semi_supervised_circles,
+    trial_worker,
 )
 from uae_tf.experiments.semi_supervised.arms import METHODS, Trial
 from uae_tf.experiments.semi_supervised.bench import Bench
@@ -20,8 +20,6 @@ from uae_tf.experiments.semi_supervised.protocols import PROTOCOLS
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
 from uae_tf.models import AdversarialExampleGenerator
-
-experiment = package.experiment
 
 TINY = {"updates": 10, "seeds": 2, "choice_seeds": 1}
 ONE_SEED = {**TINY, "seeds": 1}
@@ -128,6 +126,15 @@ def test_equal_seeds_give_equal_numbers(digits_run):
     assert numbers(again) == numbers(results["runs"]["vat@0.5"]["0"])
 
 
+def test_a_generator_pretrained_once_is_that_of_every_lambda(digits_run, monkeypatch):
+    results, _ = digits_run
+    bench = Bench(SemiSupervisedSettings("digits", samples=400, **ONE_SEED, **GRIDS))
+    bench.train(Trial("generator", 1.0), seed=0)
+    monkeypatch.delattr(AdversarialExampleGenerator, "pretrain")
+    _, again = bench.train(Trial("generator", 10.0), seed=0)
+    assert numbers(again) == numbers(results["runs"]["generator@10"]["0"])
+
+
 def test_circles_at_two_noises_and_their_picture(tmp_path):
     settings = SemiSupervisedSettings(
         methods=("supervised", "vat_0.1"), updates=10, seeds=1
@@ -165,7 +172,7 @@ def instant(monkeypatch):
         return None, {"test_error": error, "validation_error": error, "seconds": 1.0}
 
     monkeypatch.setattr(Bench, "train", train)
-    monkeypatch.setattr(experiment.Pictures, "collect", lambda *_: None)
+    monkeypatch.setattr(trial_worker, "drawn_from", lambda *_: {})
     monkeypatch.setattr(resumable_run, "write_report", lambda *_: None)
     train.calls, train.answers = calls, answers
     return train

@@ -199,5 +199,23 @@ def test_time_left_is_not_that_of_jobs_done_before(clock):
     assert lines[3].endswith(", about 1 min 30 s left")
 
 
+def test_jobs_side_by_side_have_a_bar_each_and_share_the_time_left(clock):
+    screen = io.StringIO()
+    console = Console(file=screen, width=100, force_terminal=False)
+    with JobProgress(6, console, lanes=2) as bars:
+        for seed in (0, 1):
+            bars.start(f"seed {seed}: original, training", lane=seed)
+        clock[0] += 90.0
+        bars.finish_job(lane=1)
+        clock[0] += 10.0
+        bars.finish_job(lane=0)
+    first, second = screen.getvalue().splitlines()
+    assert first.startswith("1 of 6 jobs done (seed 1: original, training)")
+    # Five jobs of 90 seconds, two at a time.
+    assert first.endswith(", about 3 min 45 s left")
+    # Four of 95 seconds.
+    assert second.endswith(", about 3 min 10 s left")
+
+
 def test_a_notebook_keeps_no_progress(clock):
     assert drawn_by_progress(clock, force_jupyter=True) == ""

@@ -67,6 +67,7 @@ def contrast_command(
         typer.Option(help="Folder for the results; default runs/contrast-DATASET."),
     ] = None,
     resume: options.Resume = False,
+    workers: options.Workers = 0,
     start: Annotated[
         Preset, typer.Option(help="Start noise of the attack and its multiplier.")
     ] = Preset.DEFAULT,
@@ -117,4 +118,4 @@ def contrast_command(
         tensorboard=tensorboard,
     )
     out = out or Path("runs") / f"contrast-{dataset}"
-    show(contrast(settings, out, resume, Console(stderr=True)), out)
+    show(contrast(settings, out, resume, Console(stderr=True), workers), out)

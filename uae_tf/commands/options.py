@@ -22,6 +22,14 @@ Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted run.")
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Processes that share the seeds; 0: this one. For small models, which "
+        "leave cores idle.",
+    ),
+]
 PresetOption = Annotated[
     Preset, typer.Option(help="Start noise of the attack and its multiplier.")
 ]

@@ -61,6 +61,7 @@ def reconstruct_command(
         typer.Option(help="Folder for the results; default runs/DATASET-MODEL."),
     ] = None,
     resume: options.Resume = False,
+    workers: options.Workers = 0,
     preset: options.PresetOption = Preset.STRONG,
     similarity: options.SimilarityOption = SimilarityName.MINE,
     similarity_weight: options.SimilarityWeight = 1.0,
@@ -113,5 +114,5 @@ def reconstruct_command(
         seed=seed,
     )
     out = out or Path("runs") / f"{dataset}-{model.value}"
-    results = reconstruct(settings, out, resume, Console(stderr=True))
+    results = reconstruct(settings, out, resume, Console(stderr=True), workers)
     show(results, out)

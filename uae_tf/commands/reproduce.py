@@ -48,16 +48,17 @@ def reproduce_command(
         Path | None,
         typer.Option(help="Folder of your own TABLE-SCALE.toml; default ours."),
     ] = None,
+    workers: options.Workers = 0,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show the plan, and do nothing.")
     ] = False,
 ) -> None:
     """Makes the papers' tables, with controls: a plan, the runs, and one report.
 
-    Shows what it will do and how long that takes on two idle cores, then does it. What
-    is done is never done again: after Ctrl-C, or with further tables, the same command
-    goes on. Writes a folder for each run, and report.html with all tables, verdicts and
-    pictures.
+    Shows what it will do and how long that takes one process on two idle cores, then
+    does it. What is done is never done again: after Ctrl-C, or with further tables, the
+    same command goes on. Writes a folder for each run, and report.html with all tables,
+    verdicts and pictures. The supervised tables have no use for --workers.
     """
     out = out or Path("runs") / f"reproduce-{scale.value}"
     wanted = TABLES if table is TableName.ALL else (table.value,)
@@ -66,7 +67,7 @@ def reproduce_command(
     others = [load_recipe(name, scale.value, recipes) for name in folders]
     console = Console(stderr=True)
     data = None if data_dir is None else str(data_dir)
-    reproduction = Reproduction(found, out, data, console, others)
+    reproduction = Reproduction(found, out, data, console, others, workers)
     Console(markup=False, highlight=False).print(plan_table(reproduction.plan()))
     if plan:
         return

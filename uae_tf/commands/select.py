@@ -45,6 +45,7 @@ def select_command(
         typer.Option(help="Folder for the results; default runs/select-DATASET."),
     ] = None,
     resume: options.Resume = False,
+    workers: options.Workers = 0,
     preset: options.PresetOption = Preset.STRONG,
     similarity: options.SimilarityOption = SimilarityName.MINE,
     similarity_weight: options.SimilarityWeight = 1.0,
@@ -90,4 +91,4 @@ def select_command(
         seed=seed,
     )
     out = out or Path("runs") / f"select-{dataset}"
-    show(select(settings, out, resume, Console(stderr=True)), out)
+    show(select(settings, out, resume, Console(stderr=True), workers), out)

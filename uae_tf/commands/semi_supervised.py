@@ -98,6 +98,7 @@ def semi_supervised_command(
         Path | None, typer.Option(help="Folder; default runs/semisupervised-DATASET.")
     ] = None,
     resume: options.Resume = False,
+    workers: options.Workers = 0,
     seed: options.Seed = 0,
 ) -> None:
     """Few labels, many samples: does a generator of adversarial examples beat VAT?
@@ -135,9 +136,9 @@ def semi_supervised_command(
     console = Console(stderr=True)
     if is_circles:
         noises = numbers_in("noise", noise)
-        found = semi_supervised_circles(settings, noises, out, resume, console)
+        found = semi_supervised_circles(settings, noises, out, resume, console, workers)
     else:
-        found = {out: semi_supervised(settings, out, resume, console)}
+        found = {out: semi_supervised(settings, out, resume, console, workers)}
     for folder, results in found.items():
         if len(found) > 1:
             typer.echo(f"\n{folder.name}")

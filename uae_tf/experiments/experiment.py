@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +14,21 @@ from rich.console import Console
 
 from . import summary
 from .pictures import Pictures
-from .progress import JobProgress
+from .progress import JobProgress, Steps
 from .resumable_run import ResumableRun
 from .seed_run import Bench, SeedRun
+from .seed_worker import (
+    ARM,
+    FIGURES,
+    FURTHER,
+    ORIGINALS,
+    TUNED,
+    Finding,
+    SeedTask,
+    SeedWorker,
+)
 from .settings import ExperimentSettings
+from .side_by_side import side_by_side
 
 
 class Experiment(ResumableRun):
@@ -28,6 +42,7 @@ class Experiment(ResumableRun):
         out: folder for results.json, report.html, figures and the originals' weights.
         resume: go on from the jobs in ``out`` instead of starting anew.
         console: where progress is drawn.
+        workers: processes that share the seeds; 0: this one has them all.
 
     Raises:
         ValueError: a folder that holds another run; nothing has been written then.
@@ -49,46 +64,45 @@ class Experiment(ResumableRun):
         out: Path,
         resume: bool,
         console: Console,
+        workers: int = 0,
     ) -> None:
         super().__init__(settings, out)
         self.bench = bench
+        self.workers = workers
         saved = self.restore(resume) or {}
         self.tuning: dict[str, float] = saved.get("tuning", {})
         #: What is no arm, by seed; read back from results.json.
         self.further: dict[str, dict[str, dict[str, Any]]] = saved.get("further", {})
         self.seeds = [settings.seed + i for i in range(settings.seeds)]
-        self.progress = JobProgress(len(self.seeds) * len(settings.arms), console)
+        jobs = len(self.seeds) * len(settings.arms)
+        self.progress = JobProgress(jobs, console, lanes=max(1, workers))
 
     def prepare(self) -> None:
-        originals, pictures = self.out / "originals", self.out / "figures.npz"
         if not self.is_resumed:
             # Of a run before this one, perhaps with other settings.
-            for path in (*originals.glob("original-*.npz"), pictures):
+            originals = (self.out / ORIGINALS).glob("original-*.npz")
+            for path in (*originals, self.out / FIGURES):
                 path.unlink(missing_ok=True)
-        self.pictures = self.pictures_type(pictures)
 
     def run_jobs(self) -> None:
         for seed in self.seeds:
-            run = self.seed_run(self.bench, seed, self.out / "originals", self.progress)
-            for arm in self.settings.arms:
-                self._run_arm(run, arm, seed)
+            for _ in set(self.settings.arms) - set(self._task(seed).arms):
                 self.progress.finish_job()
-            self.run_further(run)
-
-    def _run_arm(self, run: SeedRun, arm: str, seed: int) -> None:
-        done = self.runs.setdefault(arm, {})
-        if str(seed) in done:
+        if self.workers:
+            self._run_side_by_side()
             return
-        stddev = self._stddev(run) if arm == "gaussian_tuned" else None
-        numbers = run.run(arm, stddev)
-        # First: a job that is done is never run again for its pictures.
-        if seed == self.seeds[0]:
-            self.pictures.collect(run, arm)
-        done[str(seed)] = numbers
-        self.write()
+        work = self.worker(self.bench, self.out, self.progress)
+        for seed in self.seeds:
+            for finding in work(self._task(seed)):
+                self._take(finding)
+
+    @classmethod
+    def worker(cls, bench: Bench, out: Path, steps: Steps) -> SeedWorker:
+        """What does the jobs of seeds, in this process or in another."""
+        return SeedWorker(bench, cls.seed_run, cls.pictures_type, out, steps)
 
     def figures(self, results: Mapping[str, Any]) -> dict[str, Any]:
-        return self.pictures.figures(results["rows"])
+        return self.pictures_type(self.out / FIGURES).figures(results["rows"])
 
     @abstractmethod
     def paper_numbers(self, arm: str) -> dict[str, float | None]:
@@ -102,9 +116,10 @@ class Experiment(ResumableRun):
         """What else belongs into results.json; ``further`` itself is read back."""
         return {}
 
-    def run_further(self, run: SeedRun) -> None:
-        """Measures what is no arm, into ``further``, after the arms of a seed."""
-        del run
+    @property
+    def further_names(self) -> tuple[str, ...]:
+        """What is measured with each seed beside the arms, after them."""
+        return ()
 
     def conclusions(self) -> dict[str, Any]:
         rows = summary.rows(self.settings, self.runs, self.statistics)
@@ -121,8 +136,61 @@ class Experiment(ResumableRun):
         settings["samples"] = len(self.bench.data.x_train)
         return settings
 
-    def _stddev(self, run: SeedRun) -> float:
-        """Chosen once, with the first seed that needs it, and told in the notes."""
-        if not self.tuning:
-            self.tuning = run.tune()
-        return summary.best_stddev(self.tuning)
+    def _task(self, seed: int) -> SeedTask:
+        """What is still to do with a seed."""
+
+        def missing(names: Iterable[str], done: Mapping[str, Any]) -> tuple[str, ...]:
+            return tuple(n for n in names if str(seed) not in done.get(n, {}))
+
+        return SeedTask(
+            seed,
+            arms=missing(self.settings.arms, self.runs),
+            further=missing(self.further_names, self.further),
+            tuning=self.tuning,
+            is_pictured=seed == self.seeds[0],
+        )
+
+    def _take(self, finding: Finding, lane: int = 0) -> None:
+        """Writes down what a worker has found."""
+        if finding.kind in (ARM, FURTHER):
+            runs = self.runs if finding.kind == ARM else self.further
+            runs.setdefault(finding.name, {})[str(finding.seed)] = finding.numbers
+        else:
+            self.tuning = finding.numbers
+        self.write()
+        if finding.kind == ARM:
+            self.progress.finish_job(lane)
+
+    def _run_side_by_side(self) -> None:
+        tasks = [self._task(seed) for seed in self.seeds]
+        tuned = [] if self.tuning else [task for task in tasks if TUNED in task.arms]
+        # The noise is chosen with one seed; the others wait for it with that arm.
+        waiting = [task.seed for task in tuned[1:]]
+        self._share(_without_tuned(t) if t.seed in waiting else t for t in tasks)
+        self._share(self._task(seed) for seed in waiting)
+
+    def _share(self, tasks: Iterable[SeedTask]) -> None:
+        make_work = partial(
+            _make_work, type(self), type(self.bench), self.settings, self.out
+        )
+        todo = [task for task in tasks if task.arms or task.further]
+        found = side_by_side(make_work, todo, self.workers, self.progress)
+        with contextlib.closing(found):
+            for lane, finding in found:
+                self._take(finding, lane)
+
+
+def _without_tuned(task: SeedTask) -> SeedTask:
+    arms = tuple(arm for arm in task.arms if arm != TUNED)
+    return dataclasses.replace(task, arms=arms)
+
+
+def _make_work(
+    experiment: type[Experiment],
+    bench: type[Bench],
+    settings: ExperimentSettings,
+    out: Path,
+    steps: Steps,
+) -> SeedWorker:
+    """In a worker: as in the experiment's own process, but for the bench."""
+    return experiment.worker(bench.load(settings), out, steps)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -25,17 +26,29 @@ from .report.numbers import duration
 _SECONDS_OF_WORK = 1.0
 
 
-class JobProgress:
-    """Two bars with the time left; in a log, a line for every job that is done.
+class Steps(Protocol):
+    """Where the steps of the job that runs now are shown."""
 
-    A notebook shows neither: its output is kept with it.
+    def start(self, description: str) -> None:
+        """A step of the current job begins."""
+
+    def update(self, done: int, total: int | None) -> None:
+        """So much of the current step is done."""
+
+
+class JobProgress:
+    """Bars with the time left; in a log, a line for every job that is done.
+
+    One bar is that of all jobs, and one is there for each that runs now. A notebook
+    shows neither: its output is kept with it.
 
     Args:
         num_jobs: jobs in all.
         console: where to draw.
+        lanes: jobs that run side by side.
     """
 
-    def __init__(self, num_jobs: int, console: Console) -> None:
+    def __init__(self, num_jobs: int, console: Console, lanes: int = 1) -> None:
         self._bars = Progress(
             TextColumn("{task.description:<34}"),
             BarColumn(),
@@ -49,8 +62,10 @@ class JobProgress:
         self._console = console
         self._is_log = not (console.is_terminal or console.is_jupyter)
         self._all = self._bars.add_task("all jobs", total=num_jobs, ends=0.0)
-        self._job = self._bars.add_task("", total=None)
-        self._finished = time.monotonic()
+        self._jobs = [
+            self._bars.add_task("", total=None, visible=False) for _ in range(lanes)
+        ]
+        self._finished = [time.monotonic()] * lanes
         self._worked: list[float] = []
 
     def __enter__(self) -> JobProgress:
@@ -65,13 +80,15 @@ class JobProgress:
     ) -> None:
         self._bars.stop()
 
-    def start(self, description: str) -> None:
-        """A step of the current job begins."""
-        self._bars.reset(self._job, description=description, total=None)
+    def start(self, description: str, lane: int = 0) -> None:
+        """A step of a lane's current job begins."""
+        self._bars.reset(
+            self._jobs[lane], description=description, total=None, visible=True
+        )
 
-    def update(self, done: int, total: int | None) -> None:
-        """So much of the current step is done."""
-        self._bars.update(self._job, completed=done, total=total)
+    def update(self, done: int, total: int | None, lane: int = 0) -> None:
+        """So much of a lane's current step is done."""
+        self._bars.update(self._jobs[lane], completed=done, total=total)
 
     @contextmanager
     def inside(self, description: str) -> Iterator[Callable[[int, int | None], None]]:
@@ -80,17 +97,17 @@ class JobProgress:
         Yields:
             What its progress is told to, as ``(done, total)``.
         """
-        outer = self._bars.tasks[self._job].description
+        outer = self._bars.tasks[self._jobs[0]].description
         self.start(description)
         try:
             yield self.update
         finally:
             self.start(outer)
 
-    def finish_job(self) -> None:
+    def finish_job(self, lane: int = 0) -> None:
         """One more of all jobs is done."""
         now = time.monotonic()
-        seconds, self._finished = now - self._finished, now
+        seconds, self._finished[lane] = now - self._finished[lane], now
         if seconds >= _SECONDS_OF_WORK:
             self._worked.append(seconds)
         self._bars.advance(self._all)
@@ -98,12 +115,13 @@ class JobProgress:
         if self._worked:
             # Of all jobs: rich looks back half a minute, which most jobs outlast.
             mean = sum(self._worked) / len(self._worked)
-            self._bars.update(self._all, ends=now + mean * jobs.remaining)
+            left = mean * jobs.remaining / len(self._jobs)
+            self._bars.update(self._all, ends=now + left)
         if self._is_log:
-            self._console.print(self._line(), highlight=False, soft_wrap=True)
+            self._console.print(self._line(lane), highlight=False, soft_wrap=True)
 
-    def _line(self) -> str:
-        jobs, job = self._bars.tasks[self._all], self._bars.tasks[self._job]
+    def _line(self, lane: int) -> str:
+        jobs, job = (self._bars.tasks[i] for i in (self._all, self._jobs[lane]))
         line = f"{jobs.completed:.0f} of {jobs.total:.0f} jobs done"
         if job.description:
             line += f" ({job.description})"

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 
-from .. import datasets
 from . import summary
 from .experiment import Experiment
 from .resumable_run import REPORT, RESULTS, check_folder
@@ -22,6 +21,7 @@ def reconstruct(
     out: Path,
     resume: bool = False,
     console: Console | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Trains, attacks and retrains all arms, and writes results and report.
 
@@ -33,6 +33,8 @@ def reconstruct(
         out: folder for results.json, report.html, figures and the originals' weights.
         resume: go on from the jobs in ``out`` instead of starting anew.
         console: where progress is drawn.
+        workers: processes that share the seeds, each with its share of the cores; 0:
+            this one has them all.
 
     Returns:
         What results.json holds; ``complete`` is False after an interruption.
@@ -49,9 +51,10 @@ def reconstruct(
         Hsu et al., AAAI 2022, Table 4; SPEC 4.12, 4.15, 4.19, 11.
     """
     check_folder(out)
-    data = datasets.load(settings.dataset, settings.data_dir, settings.samples)
-    bench = ReconstructionBench(settings, data)
-    return Reconstruct(settings, bench, out, resume, console or Console()).run()
+    bench = ReconstructionBench.load(settings)
+    return Reconstruct(
+        settings, bench, out, resume, console or Console(), workers
+    ).run()
 
 
 class Reconstruct(Experiment):

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import datasets
 from ..attacks.batches import check_samples
 from ..criteria import Criterion, Reconstruction
 from ..datasets import Dataset
@@ -23,7 +24,7 @@ from ..models import build, recipe
 from ..training import retrain
 from .arrays import read_arrays, write_arrays
 from .augmenters import UAE_ARMS, Augmenter, conventional_copy
-from .progress import JobProgress
+from .progress import Steps
 from .settings import ExperimentSettings, ReconstructionSettings
 
 #: Standard deviations that gaussian_tuned is chosen from (docs/DECISIONS.md).
@@ -70,6 +71,15 @@ class Bench(ABC):
             attacked = self.factory(source_kind)()
         self.augmenter = self.make_augmenter(attacked)
 
+    @classmethod
+    def load(cls, settings: Any) -> Bench:
+        """A bench with the data that the settings name.
+
+        Raises:
+            NotImplementedError: a kind whose data or models are given.
+        """
+        raise NotImplementedError(f"{cls.__name__} is made of given data.")
+
     @property
     @abstractmethod
     def epochs(self) -> int:
@@ -112,6 +122,11 @@ class ReconstructionBench(Bench):
         source = settings.source_model or settings.model
         super().__init__(settings, data, settings.model, source)
 
+    @classmethod
+    def load(cls, settings: ReconstructionSettings) -> ReconstructionBench:
+        data = datasets.load(settings.dataset, settings.data_dir, settings.samples)
+        return cls(settings, data)
+
     @property
     def epochs(self) -> int:
         return self.settings.epochs or self.recipe.epochs
@@ -151,9 +166,7 @@ class SeedRun:
         progress: where steps are shown.
     """
 
-    def __init__(
-        self, bench: Bench, seed: int, cache: Path, progress: JobProgress
-    ) -> None:
+    def __init__(self, bench: Bench, seed: int, cache: Path, progress: Steps) -> None:
         self.bench = bench
         self.seed = seed
         self.cache = cache
@@ -191,6 +204,10 @@ class SeedRun:
             "attack_seconds": attack_seconds,
             "seconds": attack_seconds + time.perf_counter() - started,
         }
+
+    def further(self, name: str) -> dict[str, Any]:
+        """Measures what is no arm; see ``Experiment.further_names``."""
+        raise NotImplementedError(name)
 
     @property
     def num_updates(self) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.console import Console
 
-from .. import datasets
 from ..evaluation.feature_baselines import BASELINES
 from . import summary
 from .experiment import Experiment
@@ -24,6 +23,7 @@ def select(
     out: Path,
     resume: bool = False,
     console: Console | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Selects features with and without UAEs, and writes results and report.
 
@@ -37,6 +37,8 @@ def select(
         out: folder for results.json, report.html, figures and the originals' weights.
         resume: go on from the jobs in ``out`` instead of starting anew.
         console: where progress is drawn.
+        workers: processes that share the seeds, each with its share of the cores; 0:
+            this one has them all.
 
     Returns:
         What results.json holds; ``complete`` is False after an interruption.
@@ -50,11 +52,8 @@ def select(
         Hsu et al., AAAI 2022, Table 6 and section 4.5; SPEC 5.
     """
     check_folder(out)
-    data = datasets.load(
-        settings.dataset, settings.data_dir, settings.samples, legacy=settings.legacy
-    )
-    bench = SelectionBench(settings, data)
-    return Select(settings, bench, out, resume, console or Console()).run()
+    bench = SelectionBench.load(settings)
+    return Select(settings, bench, out, resume, console or Console(), workers).run()
 
 
 class Select(Experiment):
@@ -67,11 +66,9 @@ class Select(Experiment):
     settings: SelectionSettings
     bench: SelectionBench
 
-    def run_further(self, run: SelectionRun) -> None:
-        for name in BASELINES if self.settings.baselines else ():
-            done = self.further.setdefault(name, {})
-            if str(run.seed) not in done:
-                done[str(run.seed)] = run.baseline(name)
+    @property
+    def further_names(self) -> tuple[str, ...]:
+        return tuple(BASELINES) if self.settings.baselines else ()
 
     def paper_numbers(self, arm: str) -> dict[str, float | None]:
         original, uae = PAPER.get(self.settings.dataset, ((), ()))

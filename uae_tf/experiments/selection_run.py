@@ -11,11 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import datasets
 from ..datasets import Dataset
 from ..evaluation.feature_baselines import BASELINES
 from ..evaluation.feature_selection import selection_quality
 from ..models import ConcreteAutoencoder, concrete_decoder
-from .progress import JobProgress
+from .progress import Steps
 from .seed_run import Bench, SeedRun, Weights
 from .selection_settings import SelectionSettings
 
@@ -29,6 +30,12 @@ class SelectionBench(Bench):
         self.recipe = settings.recipe
         self.data = data
         super().__init__(settings, data, "concrete", "concrete")
+
+    @classmethod
+    def load(cls, settings: SelectionSettings) -> SelectionBench:
+        name, folder, samples = settings.dataset, settings.data_dir, settings.samples
+        data = datasets.load(name, folder, samples, legacy=settings.legacy)
+        return cls(settings, data)
 
     @property
     def epochs(self) -> int:
@@ -67,7 +74,7 @@ class SelectionRun(SeedRun):
     bench: SelectionBench
 
     def __init__(
-        self, bench: SelectionBench, seed: int, cache: Path, progress: JobProgress
+        self, bench: SelectionBench, seed: int, cache: Path, progress: Steps
     ) -> None:
         super().__init__(bench, seed, cache, progress)
         self.selected: dict[str, list[int]] = {}
@@ -77,7 +84,7 @@ class SelectionRun(SeedRun):
         self.selected[arm] = numbers["selected"]
         return numbers
 
-    def baseline(self, name: str) -> dict[str, Any]:
+    def further(self, name: str) -> dict[str, Any]:
         """What a method without a network selects, and what that is worth."""
         self.progress.start(f"seed {self.seed}: {name}, measuring")
         x = self.x.reshape(len(self.x), -1)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ... import datasets
 from ...criteria import Contrastive
 from ...datasets import Dataset
 from ...evaluation.robustness import RobustnessCurve
@@ -65,6 +66,11 @@ class ContrastBench(Bench):
             [radius / 255 for radius in self.recipe.radii],
             self.recipe.robust_steps,
         )
+
+    @classmethod
+    def load(cls, settings: ContrastSettings) -> ContrastBench:
+        data = datasets.load(settings.dataset, settings.data_dir, settings.samples)
+        return cls(settings, data)
 
     @property
     def epochs(self) -> int:

@@ -45,6 +45,7 @@ def contrast(
     out: Path,
     resume: bool = False,
     console: Console | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Trains contrastive encoders with and without UAEs, and writes the report.
 
@@ -59,6 +60,8 @@ def contrast(
         out: folder for results.json, report.html, figures and the originals' weights.
         resume: go on from the jobs in ``out``, and from the last epoch of a training.
         console: where progress is drawn.
+        workers: processes that share the seeds, each with its share of the cores; 0:
+            this one has them all.
 
     Returns:
         What results.json holds; ``complete`` is False after an interruption.
@@ -74,7 +77,7 @@ def contrast(
     check_folder(out)
     settings, data = _loaded(settings)
     bench = ContrastBench(settings, data)
-    return Contrast(settings, bench, out, resume, console or Console()).run()
+    return Contrast(settings, bench, out, resume, console or Console(), workers).run()
 
 
 class Contrast(Experiment):

@@ -14,7 +14,7 @@ from ...evaluation.embedding import embed, knn_accuracy, logistic_probe
 from ...evaluation.linear_probe import augmented, head_scores, linear_head
 from ...models import SimCLRAugment
 from ...training import retrain
-from ..progress import JobProgress
+from ..progress import Steps
 from ..seed_run import SeedRun, Weights
 from .bench import ContrastBench
 
@@ -37,7 +37,7 @@ class ContrastRun(SeedRun):
     bench: ContrastBench
 
     def __init__(
-        self, bench: ContrastBench, seed: int, cache: Path, progress: JobProgress
+        self, bench: ContrastBench, seed: int, cache: Path, progress: Steps
     ) -> None:
         super().__init__(bench, seed, cache, progress)
         self.features: tuple[np.ndarray, np.ndarray] | None = None

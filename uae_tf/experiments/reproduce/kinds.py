@@ -18,16 +18,37 @@ from ..semi_supervised import SemiSupervisedSettings, semi_supervised
 from ..settings import ReconstructionSettings
 from ..supervised import SupervisedSettings, supervised
 
-Results = dict[str, Any]
-Experiment = Callable[[Any, Path, bool, Console | None], Results]
 
-#: Name of the command -> its settings, and the function that runs it.
-KINDS: Mapping[str, tuple[type, Experiment]] = {
-    "reconstruct": (ReconstructionSettings, reconstruct),
-    "select": (SelectionSettings, select),
-    "contrast": (ContrastSettings, contrast),
-    "supervised": (SupervisedSettings, supervised),
-    "semisupervised": (SemiSupervisedSettings, semi_supervised),
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """An experiment.
+
+    Args:
+        settings: class of its settings.
+        function: runs it: ``function(settings, out, resume, console)``, and
+            ``workers`` where it has them.
+        has_workers: whether several processes may share its seeds.
+    """
+
+    settings: type
+    function: Callable[..., dict[str, Any]]
+    has_workers: bool = True
+
+    def run(
+        self, settings: Any, out: Path, console: Console, workers: int
+    ) -> dict[str, Any]:
+        """Runs it, or goes on with it; returns what its results.json holds."""
+        own = {"workers": workers} if self.has_workers else {}
+        return self.function(settings, out, True, console, **own)
+
+
+#: By the name of the command.
+KINDS: Mapping[str, Kind] = {
+    "reconstruct": Kind(ReconstructionSettings, reconstruct),
+    "select": Kind(SelectionSettings, select),
+    "contrast": Kind(ContrastSettings, contrast),
+    "supervised": Kind(SupervisedSettings, supervised, has_workers=False),
+    "semisupervised": Kind(SemiSupervisedSettings, semi_supervised),
 }
 
 
@@ -49,7 +70,7 @@ def make_settings(kind: str, values: Mapping[str, Any]) -> Any:
         raise ValueError(
             f"`experiment` must be one of: {', '.join(KINDS)}. Received: {kind!r}"
         )
-    cls = KINDS[kind][0]
+    cls = KINDS[kind].settings
     fields = {field.name for field in dataclasses.fields(cls)}
     unknown = [name for name in values if name not in fields]
     if unknown:

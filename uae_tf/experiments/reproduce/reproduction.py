@@ -48,6 +48,8 @@ class Reproduction:
         console: where progress is drawn.
         others: recipes that are not run, but told in the report where a call before
             this one has begun with them.
+        workers: processes that share the seeds of a run, where its experiment can;
+            0: this one.
 
     Raises:
         ValueError: a folder that cannot be written to, or that holds a run with other
@@ -61,6 +63,7 @@ class Reproduction:
         data_dir: str | None = None,
         console: Console | None = None,
         others: Sequence[Recipe] = (),
+        workers: int = 0,
     ) -> None:
         check_folder(out)
         self.recipes = recipes
@@ -68,6 +71,7 @@ class Reproduction:
         self.out = out
         self.data_dir = data_dir
         self.console = console or Console()
+        self.workers = workers
         self.errors: dict[Path, str] = {}
         self.plan()  # Raises where folders hold something else.
 
@@ -144,7 +148,8 @@ class Reproduction:
         self.console.print(heading, markup=False, highlight=False)
         write_json(folder / RUN, _described(run))
         try:
-            results = KINDS[run.experiment][1](settings, folder, True, self.console)
+            kind = KINDS[run.experiment]
+            results = kind.run(settings, folder, self.console, self.workers)
         except (FileNotFoundError, ValueError) as error:
             # Of one run; the night is long enough for the others.
             self.errors[folder] = str(error)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ..report.semi_supervised import decision_boundaries
+from ..seed_worker import FIGURES
 from ..storage import write_atomic
 from .experiment import semi_supervised
 from .pictures import Pictures
@@ -25,6 +26,7 @@ def semi_supervised_circles(
     out: Path,
     resume: bool = False,
     console: Console | None = None,
+    workers: int = 0,
 ) -> dict[Path, dict[str, Any]]:
     """Runs the experiment at each noise, and draws all decision boundaries together.
 
@@ -34,6 +36,7 @@ def semi_supervised_circles(
         out: holds a folder "noise-..." for each, and the picture of all.
         resume: as in :func:`semi_supervised`.
         console: as there.
+        workers: as there.
 
     Returns:
         Folder -> what its results.json holds; an interruption leaves out the rest.
@@ -51,11 +54,9 @@ def semi_supervised_circles(
         folder = out / f"noise-{noise:g}"
         own = dataclasses.replace(settings, noise=noise)
         is_begun = (folder / "results.json").exists()
-        results = semi_supervised(own, folder, resume and is_begun, console)
+        results = semi_supervised(own, folder, resume and is_begun, console, workers)
         found[folder] = results
-        panels[f"noise {noise:g}"] = Pictures(folder / "figures.npz").panels(
-            results, own
-        )
+        panels[f"noise {noise:g}"] = Pictures(folder / FIGURES).panels(results, own)
         if not results["complete"]:
             break
     if any(panels.values()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ from rich.console import Console
 
 from ..progress import JobProgress
 from ..resumable_run import ResumableRun, check_folder
+from ..seed_worker import FIGURES
+from ..side_by_side import side_by_side
 from . import summary
 from .arms import Trial
 from .bench import Bench
 from .pictures import Pictures
 from .settings import SemiSupervisedSettings
+from .trial_worker import TrialFinding, TrialTask, TrialWorker, load_worker
 
 _ERROR = "Share of test samples that are not given their class, mean ± standard "
 _ERROR += "deviation over seeds. Lower is better; the lowest is bold."
@@ -30,6 +35,7 @@ def semi_supervised(
     out: Path,
     resume: bool = False,
     console: Console | None = None,
+    workers: int = 0,
 ) -> dict[str, Any]:
     """Chooses settings, trains every method, and writes results and report.
 
@@ -43,6 +49,8 @@ def semi_supervised(
         out: folder for results.json, report.html and figures.
         resume: go on from the trainings in ``out`` instead of starting anew.
         console: where progress is drawn.
+        workers: processes that share the seeds, each with its share of the cores; 0:
+            this one has them all.
 
     Returns:
         What results.json holds; ``complete`` is False after an interruption.
@@ -61,7 +69,9 @@ def semi_supervised(
     check_folder(out)
     bench = Bench(settings)
     bench.split(settings.seed)  # Raises where data and labels do not fit.
-    return _Experiment(settings, bench, out, resume, console or Console()).run()
+    return _Experiment(
+        settings, bench, out, resume, console or Console(), workers
+    ).run()
 
 
 class _Experiment(ResumableRun):
@@ -79,9 +89,11 @@ class _Experiment(ResumableRun):
         out: Path,
         resume: bool,
         console: Console,
+        workers: int,
     ) -> None:
         super().__init__(settings, out)
         self.bench = bench
+        self.workers = workers
         self.restore(resume)
         self.seeds = summary.seeds_of(settings)
         arms = settings.arms
@@ -90,52 +102,65 @@ class _Experiment(ResumableRun):
         values = sum(len(settings.grid(method)) for method in self.searched)
         choosing = len(self.seeds[: settings.choice_seeds])
         jobs = choosing * values + len(self.seeds) * len(arms)
-        self.progress = JobProgress(jobs, console)
+        self.progress = JobProgress(jobs, console, lanes=max(1, workers))
 
     def prepare(self) -> None:
-        path = self.out / "figures.npz"
+        path = self.out / FIGURES
         if not self.is_resumed:
             path.unlink(missing_ok=True)
         self.pictures = Pictures(path)
 
     def run_jobs(self) -> None:
         """Runs what is still to do; :func:`semi_supervised` tells the order."""
-        self._choose()
+        grid = [
+            Trial(method, value)
+            for method in self.searched
+            for value in self.settings.grid(method)
+        ]
+        self._train(self.seeds[: self.settings.choice_seeds], grid)
         choices = self._choices()
-        for seed in self.seeds:
-            for arm in self.settings.arms:
-                trial = summary.trial_of(arm, choices)
-                assert trial is not None  # All choices are made by now.
-                self._run(trial, seed)
+        trials = [summary.trial_of(arm, choices) for arm in self.settings.arms]
+        # All choices are made by now.
+        self._train(self.seeds, [trial for trial in trials if trial is not None])
 
     def figures(self, results: Mapping[str, Any]) -> dict[str, Figure]:
         return self.pictures.figures(results, self.settings)
 
-    def _choose(self) -> None:
-        for seed in self.seeds[: self.settings.choice_seeds]:
-            for method in self.searched:
-                for value in self.settings.grid(method):
-                    self._run(Trial(method, value), seed)
-
     def _choices(self) -> dict[str, float]:
         return summary.choose(self.settings, self.runs, self.searched)
 
-    def _run(self, trial: Trial, seed: int) -> None:
-        done = self.runs.setdefault(trial.key, {})
-        if str(seed) not in done:
-            self.progress.start(f"seed {seed}: {trial.key}")
-            try:
-                model, numbers = self.bench.train(trial, seed, self.progress.update)
-            except FloatingPointError as error:
-                # One training that diverged is a result, and no reason to stop.
-                nothing = {"test_error": None, "validation_error": None, "seconds": 0.0}
-                done[str(seed)] = {**nothing, "error": str(error)}
-            else:
-                if seed == self.seeds[0]:
-                    self.pictures.collect(self.bench, trial, model, seed)
-                done[str(seed)] = numbers
-            self.write()
-        self.progress.finish_job()
+    def _train(self, seeds: Iterable[int], trials: list[Trial]) -> None:
+        # A dict, because two arms may be the same trial.
+        todo: dict[TrialTask, None] = {}
+        for seed in seeds:
+            for trial in trials:
+                task = TrialTask(trial, seed, is_pictured=seed == self.seeds[0])
+                if task in todo or str(seed) in self.runs.get(trial.key, {}):
+                    self.progress.finish_job()
+                else:
+                    todo[task] = None
+        # Closed, so that workers end where Ctrl-C comes in between.
+        with contextlib.closing(self._work(todo)) as found:
+            for lane, finding in found:
+                self._take(finding)
+                self.progress.finish_job(lane)
+
+    def _take(self, finding: TrialFinding) -> None:
+        """Writes down what was found."""
+        trial, seed = finding.task.trial, finding.task.seed
+        # First: a job that is done is never run again for its pictures.
+        self.pictures.add(finding.arrays)
+        self.runs.setdefault(trial.key, {})[str(seed)] = finding.numbers
+        self.write()
+
+    def _work(self, tasks: Iterable[TrialTask]) -> Iterator[tuple[int, TrialFinding]]:
+        if not self.workers:
+            work = TrialWorker(self.bench, self.progress)
+            for task in tasks:
+                yield from ((0, finding) for finding in work(task))
+            return
+        make_work = partial(load_worker, self.settings)
+        yield from side_by_side(make_work, tasks, self.workers, self.progress)
 
     def conclusions(self) -> dict[str, Any]:
         settings, choices = self.settings, self._choices()

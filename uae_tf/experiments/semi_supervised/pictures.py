@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,30 +42,11 @@ class Pictures:
         if path.exists():
             self.arrays = read_arrays(path)
 
-    def collect(
-        self, bench: Bench, trial: Trial, model: ConsistencyTraining, seed: int
-    ) -> None:
-        """Keeps what a trained model adds to the figures."""
-        split = bench.split(seed)
-        if split.sample_shape == (2,):
-            self.arrays |= {
-                f"boundary/{trial.key}": _class_one(model),
-                "points/unlabelled": split.x_unlabelled,
-                "points/labelled": split.x_labelled,
-                "points/labels": split.y_labelled,
-            }
-        elif trial.method in GENERATORS:
-            x = split.x_test[:_SAMPLES]
-            draws = [bench.examples(trial, model, x, d) for d in range(_DRAWS)]
-            self.arrays |= {
-                "gallery/x": bench.as_measured(x),
-                f"gallery/{trial.key}": np.stack(
-                    [bench.as_measured(drawn) for drawn in draws], axis=1
-                ),
-            }
-        else:
-            return
-        write_arrays(self.path, self.arrays)
+    def add(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keeps what a trained model adds to the figures, as `drawn_from` gives it."""
+        if arrays:
+            self.arrays |= arrays
+            write_arrays(self.path, self.arrays)
 
     def figures(
         self, results: dict[str, Any], settings: SemiSupervisedSettings
@@ -121,6 +103,29 @@ class Pictures:
                 error=entry["test_error"],
             )
         return panels
+
+
+def drawn_from(
+    bench: Bench, trial: Trial, model: ConsistencyTraining, seed: int
+) -> dict[str, np.ndarray]:
+    """What a trained model adds to the figures; nothing, if they do not show it."""
+    split = bench.split(seed)
+    if split.sample_shape == (2,):
+        return {
+            f"boundary/{trial.key}": _class_one(model),
+            "points/unlabelled": split.x_unlabelled,
+            "points/labelled": split.x_labelled,
+            "points/labels": split.y_labelled,
+        }
+    if trial.method not in GENERATORS:
+        return {}
+    x = split.x_test[:_SAMPLES]
+    draws = [bench.examples(trial, model, x, draw) for draw in range(_DRAWS)]
+    examples = [bench.as_measured(drawn) for drawn in draws]
+    return {
+        "gallery/x": bench.as_measured(x),
+        f"gallery/{trial.key}": np.stack(examples, axis=1),
+    }
 
 
 def _class_one(model: ConsistencyTraining) -> np.ndarray:

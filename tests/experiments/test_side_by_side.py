@@ -1,0 +1,198 @@
+"""Experiments on several processes: the numbers of one process, errors and deaths."""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from functools import partial
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from uae_tf.experiments import experiment
+from uae_tf.experiments.contrast import ContrastSettings
+from uae_tf.experiments.contrast.bench import ContrastBench
+from uae_tf.experiments.progress import JobProgress
+from uae_tf.experiments.reconstruction import reconstruct
+from uae_tf.experiments.seed_run import ReconstructionBench
+from uae_tf.experiments.selection import select
+from uae_tf.experiments.selection_settings import SelectionSettings
+from uae_tf.experiments.semi_supervised import SemiSupervisedSettings, semi_supervised
+from uae_tf.experiments.settings import ReconstructionSettings
+from uae_tf.experiments.side_by_side import side_by_side
+from uae_tf.experiments.storage import read_json, write_json
+
+SETTINGS = SelectionSettings(
+    dataset="digits",
+    samples=80,
+    epochs=1,
+    seeds=2,
+    arms=("original",),
+)
+
+
+def without_times(results):
+    """Numbers of all runs but how long they took."""
+    return {
+        (arm, seed): {k: v for k, v in entry.items() if "seconds" not in k}
+        for runs in (results["runs"], results.get("further", {}))
+        for arm, entries in runs.items()
+        for seed, entry in entries.items()
+    }
+
+
+def test_workers_find_what_one_process_finds_and_go_on(tmp_path, no_report):
+    two, one = tmp_path / "two", tmp_path / "one"
+    found, alone = select(SETTINGS, two, workers=2), select(SETTINGS, one)
+    assert found["complete"]
+    assert {arm for arm, _ in without_times(found)} > {"original", "random"}
+    assert without_times(found) == without_times(alone)
+    names = [{p.name for p in f.rglob("*") if p.is_file()} for f in (two, one)]
+    assert names[0] == names[1]
+
+    kept = read_json(two / "results.json")
+    lost = copy.deepcopy(kept) | {"complete": False}
+    del lost["runs"]["original"]["1"], lost["further"]["random"]["1"]
+    write_json(two / "results.json", lost)
+    resumed = select(SETTINGS, two, resume=True, workers=2)
+    assert resumed["complete"]
+    assert without_times(resumed) == without_times(alone)
+    assert resumed["runs"]["original"]["0"] == kept["runs"]["original"]["0"]
+
+
+def test_other_seeds_wait_for_the_noise_that_one_chooses(
+    tmp_path, monkeypatch, instant_training
+):
+    shared = []
+
+    def in_this_process(make_work, tasks, workers, progress):
+        shared.append([(task.seed, task.arms) for task in tasks])
+        work = make_work(progress)
+        yield from ((0, found) for task in tasks for found in work(task))
+
+    monkeypatch.setattr(experiment, "side_by_side", in_this_process)
+    settings = ReconstructionSettings(
+        samples=32, epochs=1, seeds=3, arms=("original", "gaussian_tuned")
+    )
+    found = reconstruct(settings, tmp_path / "shared", workers=2)
+    first = [(0, ("original", "gaussian_tuned")), (1, ("original",))]
+    assert shared[0] == [*first, (2, ("original",))]
+    assert shared[1] == [(1, ("gaussian_tuned",)), (2, ("gaussian_tuned",))]
+    alone = reconstruct(settings, tmp_path / "alone")
+    assert found["tuning"] == alone["tuning"]
+    assert without_times(found) == without_times(alone)
+
+
+def test_settings_are_chosen_before_the_arms(tmp_path, no_report):
+    settings = SemiSupervisedSettings(
+        dataset="circles",
+        methods=("vat",),
+        samples=200,
+        updates=20,
+        seeds=2,
+        choice_seeds=1,
+        epsilon_grid=(0.01, 0.02),
+    )
+    found = semi_supervised(settings, tmp_path / "two", workers=2)
+    alone = semi_supervised(settings, tmp_path / "one")
+    assert found["complete"]
+    assert found["choices"] == alone["choices"]
+    assert without_times(found) == without_times(alone)
+    boundaries = np.load(tmp_path / "two" / "figures.npz").files
+    assert {"boundary/vat@0.01", "boundary/vat@0.02"} < set(boundaries)
+
+
+def test_a_bench_is_made_of_settings_alone(data_dir):
+    settings = ContrastSettings(samples=64, side=16, data_dir=str(data_dir))
+    assert len(ContrastBench.load(settings).data.x_train) == 64
+    data = ReconstructionBench.load(ReconstructionSettings(samples=50)).data
+    assert len(data.x_train) == 50
+
+
+def make_work(folder, steps):
+    """Work for the tests below: notes its process, then does as it is told."""
+
+    def work(task):
+        steps.start(f"task {task}")
+        steps.update(1, 2)
+        (folder / f"{os.getpid()}").touch()
+        yield task
+        if task == "raise":
+            raise KeyError("no such number")
+        if task == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task == "sleep":
+            time.sleep(60)
+
+    return work
+
+
+def run_tasks(folder, tasks, workers=1):
+    progress = JobProgress(len(tasks), Console(quiet=True), lanes=workers)
+    return side_by_side(partial(make_work, folder), tasks, workers, progress)
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for_end(process):
+    for _ in range(100):
+        if not is_alive(process):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_an_error_in_a_worker_says_where(tmp_path):
+    found = run_tasks(tmp_path, ["fine", "raise", "never"])
+    with pytest.raises(KeyError, match="no such number") as caught:
+        list(found)
+    assert "in work\n" in caught.value.__notes__[0]
+
+
+def test_a_worker_that_died_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(ChildProcessError, match=r"exit code -9.*--resume"):
+        list(run_tasks(tmp_path, ["fine", "die"]))
+
+
+def test_workers_end_where_nobody_reads_on(tmp_path):
+    with closing(run_tasks(tmp_path, ["sleep"])) as found:
+        assert next(found) == (0, "sleep")
+    (process,) = (int(path.name) for path in tmp_path.iterdir())
+    assert wait_for_end(process)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+from test_side_by_side import run_tasks
+if __name__ == "__main__":
+    for _ in run_tasks(Path(sys.argv[1]), ["fine"] * 10**6):
+        pass
+"""
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path):
+    script, folder = tmp_path / "parent.py", tmp_path / "workers"
+    folder.mkdir()
+    script.write_text(PARENT.format(folder=os.path.dirname(__file__)))
+    parent = subprocess.Popen([sys.executable, script, folder])
+    try:
+        while not list(folder.iterdir()):
+            assert parent.poll() is None
+            time.sleep(0.1)
+    finally:
+        parent.kill()
+        parent.wait()
+    (process,) = (int(path.name) for path in folder.iterdir())
+    assert wait_for_end(process)
