@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 HERE = Path(__file__).parent
 
@@ -60,6 +61,7 @@ def test_mirrored_strategy_on_two_logical_devices():
     assert report["retrained"] == 7
 
 
+@pytest.mark.slow
 def test_simclr_on_two_devices_equals_one_device_with_the_whole_batch():
     report = json.loads(finish(start("mirrored_simclr.py")).splitlines()[-1])
     one, two = report["losses"]
