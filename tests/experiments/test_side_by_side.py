@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
 from uae_tf.experiments import experiment
@@ -34,6 +35,7 @@ from uae_tf.experiments.semi_supervised.pictures import Pictures
 from uae_tf.experiments.settings import ReconstructionSettings
 from uae_tf.experiments.side_by_side import side_by_side
 from uae_tf.experiments.storage import read_json, write_json
+from uae_tf.processes import threads_each
 
 SETTINGS = SelectionSettings(
     dataset="digits",
@@ -149,7 +151,8 @@ def make_work(folder, steps):
     def work(task):
         steps.start(f"task {task}")
         steps.update(1, 2)
-        (folder / f"{os.getpid()}").touch()
+        threads = tf.config.threading.get_intra_op_parallelism_threads()
+        (folder / f"{os.getpid()}").write_text(f"{threads}")
         yield task
         if task == "raise":
             raise KeyError("no such number")
@@ -195,10 +198,12 @@ def test_a_worker_that_died_is_an_error_that_says_what_to_do(tmp_path):
 
 
 def test_workers_end_where_nobody_reads_on(tmp_path):
-    with closing(run_tasks(tmp_path, ["sleep"])) as found:
+    with closing(run_tasks(tmp_path, ["sleep"], workers=2)) as found:
         assert next(found) == (0, "sleep")
-    (process,) = (int(path.name) for path in tmp_path.iterdir())
-    assert wait_for_end(process)
+    (path,) = tmp_path.iterdir()
+    # Meanwhile it had its share of the cores.
+    assert path.read_text() == f"{threads_each(2)}"
+    assert wait_for_end(int(path.name))
 
 
 PARENT = """
