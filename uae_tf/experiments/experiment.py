@@ -15,11 +15,10 @@ from rich.console import Console
 from . import summary
 from .pictures import Pictures
 from .progress import JobProgress, Steps
-from .resumable_run import ResumableRun
+from .resumable_run import FIGURES, ResumableRun
 from .seed_run import Bench, SeedRun
 from .seed_worker import (
     ARM,
-    FIGURES,
     FURTHER,
     ORIGINALS,
     TUNED,

@@ -16,6 +16,8 @@ from .settings import CheckedSettings
 from .storage import environment, is_compatible, read_json, write_json
 
 RESULTS, REPORT = "results.json", "report.html"
+#: What the report's figures are drawn from.
+FIGURES = "figures.npz"
 
 
 class ResumableRun(ABC):

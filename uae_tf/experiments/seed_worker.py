@@ -10,9 +10,11 @@ from typing import Any
 from . import summary
 from .pictures import Pictures
 from .progress import Steps
+from .resumable_run import FIGURES
 from .seed_run import Bench, SeedRun
 
-FIGURES, ORIGINALS = "figures.npz", "originals"
+#: Folder of the weights that attacks are made against.
+ORIGINALS = "originals"
 #: The arm whose noise is chosen before it is trained.
 TUNED = "gaussian_tuned"
 #: Kinds of findings.

@@ -33,7 +33,7 @@ def side_by_side(
     Args:
         make_work: called in each process, with what shows its steps; picklable.
         tasks: picklable; each is worked at by one process, in this order.
-        workers: processes, of which each has its share of the cores.
+        workers: processes at the most, of which each has its share of the cores.
         progress: shows their steps, a lane each.
 
     Yields:
@@ -44,13 +44,11 @@ def side_by_side(
         Exception: what a process raised; its traceback is a note.
     """
     waiting = deque(tasks)
-    # Before the first of them starts: all have their share from the beginning.
     number = min(workers, len(waiting))
     lanes: dict[Child, int] = {}
     try:
         for lane in range(number):
-            arguments = (make_work,)
-            lanes[Child(_serve, arguments, threads_each(workers), lane)] = lane
+            lanes[Child(_serve, (make_work,), threads_each(number), lane)] = lane
         working = list(lanes)
         while working:
             for child in ready(working):

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ..report.semi_supervised import decision_boundaries
-from ..seed_worker import FIGURES
+from ..resumable_run import FIGURES
 from ..storage import write_atomic
 from .experiment import semi_supervised
 from .pictures import Pictures

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from ..progress import JobProgress
-from ..resumable_run import ResumableRun, check_folder
-from ..seed_worker import FIGURES
+from ..resumable_run import FIGURES, ResumableRun, check_folder
 from ..side_by_side import side_by_side
 from . import summary
 from .arms import Trial
