@@ -9,9 +9,24 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers share the cores. TensorFlow reads this when it is imported.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import tensorflow as tf
+
 from uae_tf import datasets
+from uae_tf.datasets.pipelines import untuned
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_tuner():
+    """Keras tunes the pipelines it makes of arrays: see `datasets.pipelines`.
+
+    A suite of thousands of them stood still for minutes in all.
+    """
+    iterate = tf.data.Dataset.__iter__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.data.Dataset, "__iter__", lambda self: iterate(untuned(self)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -114,8 +114,10 @@ MODELS = {
     "flattened-images": (flattened, (4, 3, 2)),
     "contrastive-images": (contrastive, (6, 6, 3)),
 }
-#: On a contrastive model: one attack with a similarity, and one without.
-CONTRASTIVE_ATTACKS = ("minmax-mine", "pgd-linf")
+#: Attacked by every attack; the other models by two, and by all in the slow tests.
+FULLY_ATTACKED = ("subclassed-images", "norm-and-dropout")
+#: One with a similarity, and one without.
+TWO_ATTACKS = ("minmax-mine", "pgd-linf")
 
 
 def small_mine(**settings):
@@ -251,14 +253,15 @@ def make_case(attack_name, model_name):
 
 def pytest_generate_tests(metafunc):
     """`case`: every attack on every model. `one_case`: every attack on one model."""
+    slow = pytest.mark.slow
     if "case" in metafunc.fixturenames:
         pairs = [
-            (a, m)
+            pytest.param((a, m), id=f"{a}-on-{m}", marks=() if is_quick else slow)
             for m in MODELS
-            for a in (CONTRASTIVE_ATTACKS if m.startswith("contrastive") else ATTACKS)
+            for a in (TWO_ATTACKS if m.startswith("contrastive") else ATTACKS)
+            for is_quick in [m in FULLY_ATTACKED or a in TWO_ATTACKS]
         ]
-        ids = ["-on-".join(pair) for pair in pairs]
-        metafunc.parametrize("case", pairs, ids=ids, indirect=True, scope="module")
+        metafunc.parametrize("case", pairs, indirect=True, scope="module")
     if "one_case" in metafunc.fixturenames:
         pairs = [(a, "sequential-images") for a in ATTACKS]
         metafunc.parametrize(

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 
 from uae_tf import models
@@ -75,6 +76,16 @@ def test_build_compiles_and_keeps_the_recipe():
     assert model.compiled
     assert model.latent_dim == 5
     assert model.recipe is models.recipe(model, "modern")
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "conv", "adversarial"])
+def test_the_first_step_is_traced_once(kind):
+    """Twice, where the first call has to make the optimizer's variables."""
+    model, traces = models.build(kind, (8, 8, 1), recipe="modern"), []
+    step = model.train_step
+    model.train_step = lambda data: (traces.append(1), step(data))[1]
+    model.fit(np.zeros((4, 8, 8, 1), "float32"), batch_size=2, verbose=0)
+    assert len(traces) == 1
 
 
 def test_a_model_is_named_in_four_ways():

@@ -54,6 +54,20 @@ def test_batches_come_by_order_of_arrival_within_an_epoch():
         np.testing.assert_array_equal(expected, received)
 
 
+@pytest.mark.parametrize("examples", [None, numbered(10) + 100])
+def test_as_tf_data_serves_the_same_batches(examples):
+    straight, data = dataset(examples=examples), dataset(examples=examples)
+    served = data.as_tf_data()
+    assert served.cardinality() == len(data)
+    for number in range(3):
+        expected = epoch(straight, number)
+        received = list(served.as_numpy_iterator())
+        assert len(received) == len(expected)
+        for batch, other in zip(expected, received, strict=True):
+            for a, b in zip((*batch[0], batch[1]), (*other[0], other[1]), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
 def test_examples_stay_with_their_samples():
     data = dataset(examples=numbered(10) + 100)
     for (_, unlabelled, examples), _ in epoch(data, 0):

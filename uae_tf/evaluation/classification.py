@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ..datasets.pipelines import predict
+
 
 def error_rate(
     model: keras.Model, x: np.ndarray, y: np.ndarray, batch_size: int = 1000
@@ -28,7 +30,7 @@ def error_rate(
             "`x` and `y` must have the same number of rows, one or more. "
             f"Received: x of shape {x.shape}, y of shape {np.shape(y)}"
         )
-    outputs = model.predict(x, batch_size=batch_size, verbose=0)
+    outputs = predict(model, x, batch_size)
     if not np.all(np.isfinite(outputs)):
         return float("nan")
     return float(np.mean(outputs.argmax(axis=1) != y))
@@ -51,5 +53,5 @@ def label_agreement(
     Returns:
         The share, in [0, 1].
     """
-    predictions = judge.predict(x, batch_size=batch_size, verbose=0).argmax(axis=1)
+    predictions = predict(judge, x, batch_size).argmax(axis=1)
     return 1.0 - error_rate(judge, examples, predictions, batch_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ..datasets.pipelines import predict
 from ..losses import NTXent
 from ..models import SimCLR
 
@@ -44,10 +45,7 @@ def contrastive_loss(
             for _ in range(2)
         ]
         first, second = (
-            model.predict(
-                keras.ops.convert_to_numpy(v), batch_size=batch_size, verbose=0
-            )
-            for v in views
+            predict(model, keras.ops.convert_to_numpy(v), batch_size) for v in views
         )
         losses.append(float(loss(first, second)))
     return float(np.mean(losses))

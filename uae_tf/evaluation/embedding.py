@@ -8,6 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ..datasets.pipelines import predict
+
 #: Test samples compared with all training samples at a time.
 _ROWS = 1000
 
@@ -29,7 +31,7 @@ def embed(encoder: keras.Model, x: np.ndarray, batch_size: int = 256) -> np.ndar
     """
     if len(x) == 0:
         raise ValueError(f"`x` holds no sample. Received: x of shape {x.shape}")
-    features = encoder.predict(x, batch_size=batch_size, verbose=0)
+    features = predict(encoder, x, batch_size)
     features = np.asarray(features, np.float32)
     if features.ndim != 2:
         raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from ..datasets.pipelines import predict
 from .distributions import KernelDistance, frechet_distance, kernel_distance
 
 
@@ -58,7 +59,7 @@ class FeatureExtractor:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Features ``(N, d)`` float64 of images ``(N, *shape)``."""
-        found = self.model.predict(x, batch_size=self.batch_size, verbose=0)
+        found = predict(self.model, x, self.batch_size)
         return found.reshape(len(x), -1).astype(np.float64)
 
     def distances(

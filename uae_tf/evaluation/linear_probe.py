@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..datasets.pipelines import predict, untuned
 from .embedding import check_class_numbers, embed
 
 #: Updates per compiled call at most.
@@ -113,8 +114,12 @@ def linear_head(
     head.compile(
         keras.optimizers.SGD(learning_rate * batch_size / 256, 0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # XLA would take longer to compile it than it takes to train.
+        jit_compile=False,
         steps_per_execution=min(_STEPS, -(-len(features) // batch_size)),
     )
+    # Or Keras traces the first step twice.
+    head.optimizer.build(head.trainable_variables)
     if renew is None:
         head.fit(
             _batches(features, y, batch_size, epochs, seed), shuffle=False, verbose=0
@@ -137,7 +142,7 @@ def _batches(
     x, labels = tf.constant(features), tf.constant(y)
     order = tf.data.Dataset.range(len(features)).shuffle(len(features), seed=seed)
     rows = order.batch(batch_size).repeat(epochs)
-    return rows.map(lambda row: (tf.gather(x, row), tf.gather(labels, row)))
+    return untuned(rows.map(lambda row: (tf.gather(x, row), tf.gather(labels, row))))
 
 
 def head_scores(
@@ -157,7 +162,7 @@ def head_scores(
         loss.
     """
     y = check_class_numbers("y", y, x)
-    logits = classifier.predict(x, batch_size=batch_size, verbose=0).astype(np.float64)
+    logits = predict(classifier, x, batch_size).astype(np.float64)
     logits -= logits.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(logits).sum(axis=1))
     own = np.take_along_axis(logits, y[:, None], axis=1)[:, 0]

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..criteria import Criterion
+from ..datasets.pipelines import predict
 from ..mine import gaussian_mutual_information
 from ..ops import cosine, l2_norm, linf_norm
 
@@ -32,7 +33,7 @@ def reconstruction_errors(
     errors = []
     for start in range(0, len(x), 10 * batch_size):
         part = x[start : start + 10 * batch_size]
-        output = model.predict(part, batch_size=batch_size, verbose=0)
+        output = predict(model, part, batch_size)
         squares = np.square(output.astype(np.float64) - part)
         errors.append(squares.reshape(len(part), -1).mean(axis=1))
     return np.concatenate(errors)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from ..datasets.pipelines import predict
 from .arrays import read_arrays, write_arrays
 from .report import convergence, errors_by_arm, gallery, relative_loss_change
 from .seed_run import SeedRun
@@ -82,8 +83,8 @@ class Pictures:
         self, model: keras.Model, x: np.ndarray, examples: np.ndarray
     ) -> dict[str, np.ndarray]:
         return {
-            "gallery/output": model.predict(x, verbose=0),
-            "gallery/output_of_examples": model.predict(examples, verbose=0),
+            "gallery/output": predict(model, x),
+            "gallery/output_of_examples": predict(model, examples),
         }
 
     def _group(self, prefix: str) -> dict[str, np.ndarray]:

@@ -63,6 +63,8 @@ class SelectionBench(Bench):
             model.annealing_steps = updates
             rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, updates)
             model.compile(keras.optimizers.Adam(rate), "mse", jit_compile=False)
+            # Or Keras traces the first step twice.
+            model.optimizer.build(model.trainable_variables)
             return model
 
         return make

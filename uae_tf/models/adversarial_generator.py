@@ -272,6 +272,8 @@ class AdversarialExampleGenerator(keras.Model):
             jit_compile=False,
             steps_per_execution=min(_MOST_STEPS, -(-len(x) // batch_size)),
         )
+        # Or Keras traces the first step twice.
+        optimizer.build(self.trainable_variables)
         return self.fit(x, x, batch_size=batch_size, epochs=epochs, **settings)
 
     def get_config(self) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class ClassifierRecipe:
             metrics=["accuracy"],
             jit_compile=jit_compile,
         )
+        # Or the first call makes its variables, and Keras traces the step twice.
+        model.optimizer.build(model.trainable_variables)
         return model
 
 

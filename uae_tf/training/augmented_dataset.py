@@ -14,7 +14,7 @@ from .arrays import (
     check_count,
 )
 from .epochs import EpochDataset
-from .pipeline import read_ahead
+from .pipeline import epochs_ahead
 
 TARGETS = ("self", "clean", "pair")
 
@@ -173,14 +173,15 @@ class AugmentedDataset(EpochDataset):
             }
         shown = self._version
 
-        def begin_pass() -> Any:
+        def orders() -> tuple[np.ndarray]:
             nonlocal shown
-            self.on_epoch_begin()
             if shown != self._version:
                 slots.assign(self._slots)
                 shown = self._version
-            yield (self._order,)
-            self.on_epoch_end()
+            return (self._order,)
+
+        def cut(order: tf.Tensor) -> tf.data.Dataset:
+            return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
 
         def gather(chosen: tf.Tensor) -> tuple[tf.Tensor, ...]:
             inputs, rows = tf.gather(slots, chosen), chosen % self.num_samples
@@ -194,17 +195,7 @@ class AugmentedDataset(EpochDataset):
                 return inputs, targets
             return inputs, targets, tf.gather(fixed["weight"], rows)
 
-        order = tf.data.Dataset.from_generator(
-            begin_pass,
-            output_signature=(tf.TensorSpec((len(self._order),), tf.int64),),
-        )
-        batches = order.flat_map(
-            lambda order: tf.data.Dataset.from_tensor_slices(order).batch(
-                self.batch_size
-            )
-        )
-        dataset = read_ahead(batches, gather)
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
+        return epochs_ahead(self, orders, cut, gather)
 
     @property
     def x(self) -> np.ndarray:

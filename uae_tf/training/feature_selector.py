@@ -16,6 +16,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..datasets.pipelines import predict
 from ..models.concrete import CONVERGED, ConcreteAutoencoder, concrete_decoder
 from .pipeline import counted_batches
 from .retrain import split_steps
@@ -141,7 +142,7 @@ class ConcreteFeatureSelector(SelectorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         x = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        outputs = self.model_.predict(self._scaled(x), verbose=0)
+        outputs = predict(self.model_, self._scaled(x))
         return self.data_min_ + self.data_range_ * outputs
 
     def _get_support_mask(self) -> np.ndarray:
@@ -178,6 +179,8 @@ class ConcreteFeatureSelector(SelectorMixin, BaseEstimator):
             jit_compile=False,
             steps_per_execution=split_steps(steps, steps)[1],
         )
+        # Or Keras traces the first step twice.
+        model.optimizer.build(model.trainable_variables)
         # Batches of the longest run there may be; a shorter one leaves the rest.
         longest = self.epochs * 2 ** (self.tries - 1) * steps
         first = tf.Variable(0, dtype=tf.int64, trainable=False)

@@ -1,10 +1,13 @@
 """An input pipeline that holds its arrays in the graph and counts its batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from ..datasets.pipelines import untuned
+from .epochs import EpochDataset
 
 #: Batches gathered at once, and made ahead of the training step. A gather is short.
 _THREADS, _AHEAD = 2, 4
@@ -59,16 +62,35 @@ def counted_batches(
     return read_ahead(rows, gather)
 
 
-def read_ahead(
-    rows: tf.data.Dataset, gather: Callable[[tf.Tensor], Any]
+def epochs_ahead(
+    data: EpochDataset,
+    orders: Callable[[], tuple[np.ndarray, ...]],
+    cut: Callable[..., tf.data.Dataset],
+    gather: Callable[..., Any],
 ) -> tf.data.Dataset:
+    """Returns the batches of `data`, one epoch per pass, without Python per batch.
+
+    Args:
+        data: whose epochs begin and end with the passes.
+        orders: returns the row numbers of the epoch that has begun.
+        cut: makes a pipeline of batches of row numbers of them.
+        gather: makes the batch of such row numbers.
+    """
+
+    def one_pass() -> Iterator[tuple[np.ndarray, ...]]:
+        data.on_epoch_begin()
+        yield orders()
+        data.on_epoch_end()
+
+    signature = tuple(tf.TensorSpec(o.shape, o.dtype) for o in orders())
+    order = tf.data.Dataset.from_generator(one_pass, output_signature=signature)
+    dataset = read_ahead(order.flat_map(cut), gather)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(data)))
+
+
+def read_ahead(rows: tf.data.Dataset, gather: Callable[..., Any]) -> tf.data.Dataset:
     """Returns what `gather` makes of each element of `rows`, in order, ahead of use.
 
-    Nothing is left to `tf.data`'s autotuning. It has a thread of its own, which the
-    removal of an iterator waits for: among the iterators of forty trainings, waits of
-    40 to 100 seconds were seen, in the middle of whatever Python ran just then.
+    Nothing is left to `tf.data`'s autotuning, for the reason in `datasets.pipelines`.
     """
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    dataset = rows.map(gather, num_parallel_calls=_THREADS).prefetch(_AHEAD)
-    return dataset.with_options(options)
+    return untuned(rows.map(gather, num_parallel_calls=_THREADS).prefetch(_AHEAD))

@@ -108,7 +108,13 @@ class Bench:
         # Few calls, and none that overruns an epoch.
         _, model.steps_per_execution = split_steps(len(data), len(data))
         report = _Report(progress, len(data) * _EPOCHS)
-        history = model.fit(data, epochs=_EPOCHS, callbacks=[report], verbose=0).history
+        history = model.fit(
+            data.as_tf_data(),
+            epochs=_EPOCHS,
+            shuffle=False,
+            callbacks=[report],
+            verbose=0,
+        ).history
         numbers = {
             "test_error": 100.0 * error_rate(model, split.x_test, split.y_test),
             "validation_error": 100.0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ...datasets.pipelines import predict
 from ...training import ConsistencyTraining
 from ..arrays import read_arrays, write_arrays
 from ..report import errors_by_arm
@@ -132,7 +133,7 @@ def _class_one(model: ConsistencyTraining) -> np.ndarray:
     """Probability of class 1 over a square, ``(side, side)``, rows from below."""
     ticks = np.linspace(-_LIMIT, _LIMIT, _SIDE, dtype=np.float32)
     points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    logits = model.predict(points, batch_size=len(points), verbose=0)
+    logits = predict(model, points, len(points))
     return tf.nn.softmax(logits)[:, 1].numpy().reshape(_SIDE, _SIDE)
 
 

@@ -15,6 +15,7 @@ from ... import datasets
 from ...attacks import Attack, AttackResult
 from ...criteria import Criterion
 from ...datasets import Dataset
+from ...datasets.pipelines import predict
 from ...evaluation import CriticInformation, error_rate, structural_similarity
 from ...files import atomic_file
 from ...mine.layers import first_convolution
@@ -76,7 +77,7 @@ class Bench:
             ValueError: fewer than the settings ask for.
         """
         data, wanted = self.data, self.settings.samples
-        predicted = model.predict(data.x_test, batch_size=1000, verbose=0).argmax(1)
+        predicted = predict(model, data.x_test).argmax(1)
         rows = np.flatnonzero(predicted == data.y_test)[:wanted]
         if len(rows) < wanted:
             raise ValueError(
