@@ -197,6 +197,7 @@ def test_a_worker_that_died_is_an_error_that_says_what_to_do(tmp_path):
         list(run_tasks(tmp_path, ["fine", "die"]))
 
 
+@pytest.mark.slow
 def test_workers_end_where_nobody_reads_on(tmp_path):
     with closing(run_tasks(tmp_path, ["sleep"], workers=2)) as found:
         assert next(found) == (0, "sleep")
@@ -217,6 +218,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
     script, folder = tmp_path / "parent.py", tmp_path / "workers"
     folder.mkdir()

@@ -50,6 +50,7 @@ def test_killed_and_started_again_ends_bit_for_bit_as_a_straight_run(tmp_path):
         np.testing.assert_array_equal(got[name], expected[name])
 
 
+@pytest.mark.slow
 def test_mirrored_strategy_on_two_logical_devices():
     report = json.loads(finish(start("mirrored_run.py")).splitlines()[-1])
     assert report["replicas"] == 2

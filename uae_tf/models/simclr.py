@@ -175,7 +175,7 @@ class SimCLR(keras.Model):
         for images in x if isinstance(x, tuple) else (x,):
             if isinstance(images, np.ndarray):
                 self._check_images(images, batch_size or 32)
-        if self.compiled:
+        if self.compiled and keras.backend.backend() == "tensorflow":
             # Or the first step makes the optimizer's variables, and Keras traces it
             # a second time: seven seconds for a ResNet-18.
             with self.distribute_strategy.scope():
