@@ -22,6 +22,8 @@ from ..evaluation import (
 )
 from ..models import build, recipe
 from ..training import retrain
+from ..training.compiled_once import CompiledOnce
+from ..training.retrain import split_steps
 from .arrays import read_arrays, write_arrays
 from .augmenters import UAE_ARMS, Augmenter, conventional_copy
 from .progress import Steps
@@ -65,6 +67,7 @@ class Bench(ABC):
         self.data = data
         self.kind = kind
         self.source_kind = source_kind
+        self._trainees: dict[tuple[str, int], CompiledOnce] = {}
         self.judge = self.make_judge(self.factory(kind)())
         attacked = self.judge.model
         if source_kind != kind:
@@ -101,6 +104,16 @@ class Bench(ABC):
     @abstractmethod
     def factory(self, kind: str, updates: int = 1) -> Callable[[], keras.Model]:
         """Makes a fresh, compiled model of a kind, to be trained that long."""
+
+    def trainee(
+        self, kind: str, updates: int, steps_per_epoch: int | None = None
+    ) -> Callable[[], keras.Model]:
+        """As :meth:`factory`, with one compiled training for all arms and seeds."""
+        if (kind, updates) not in self._trainees:
+            _, call_steps = split_steps(updates, steps_per_epoch)
+            made = CompiledOnce(self.factory(kind, updates), call_steps)
+            self._trainees[kind, updates] = made
+        return self._trainees[kind, updates]
 
     def described_settings(self) -> dict[str, Any]:
         """Settings that were left to the recipe, as they turned out."""
@@ -332,7 +345,7 @@ class SeedRun:
         inputs = np.concatenate([x, *copies])
         is_clean = self.settings.target == "clean"
         return retrain(
-            self.bench.factory(kind, updates),
+            self.bench.trainee(kind, updates),
             inputs,
             updates=updates,
             batch_size=self.bench.batch_size,

@@ -244,6 +244,8 @@ def _make_model(model_factory: Callable[[], keras.Model]) -> keras.Model:
 
 
 def _set_steps_per_execution(model: keras.Model, steps: int) -> None:
+    if model.steps_per_execution == steps:
+        return
     model.steps_per_execution = steps
     # Compiled for the old number of steps.
     model.train_function = model.test_function = model.predict_function = None

@@ -66,13 +66,14 @@ class ContrastRun(SeedRun):
             return self.bench.factory(kind)().get_weights()
         kind = "clae" if label == "clae" else kind
         watcher = _Watcher(self, updates) if x is None else None
+        # An epoch of every arm: as many updates as a pass over the augmented data.
+        steps_per_epoch = -(-updates // self.bench.epochs)
         found = retrain(
-            self.bench.factory(kind, updates),
+            self.bench.trainee(kind, updates, steps_per_epoch),
             np.concatenate([self.x if x is None else x, *copies]),
             updates=updates,
             batch_size=self.bench.batch_size,
-            # An epoch of every arm: as many updates as a pass over the augmented data.
-            steps_per_epoch=-(-updates // self.bench.epochs),
+            steps_per_epoch=steps_per_epoch,
             seed=self.seed,
             callbacks=self._callbacks(label, watcher),
             progress=self.progress.update,
