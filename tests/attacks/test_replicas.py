@@ -24,6 +24,7 @@ def report():
     return json.loads(found.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("similarity", ["gaussian", "mine"])
 def test_three_devices_find_what_one_does(report, similarity):
     found = report[similarity]

@@ -57,6 +57,7 @@ def drive(files, out, *options):
     )
 
 
+@pytest.mark.slow
 def test_the_driver_is_killed_then_asked_to_stop(
     files, attack, undisturbed, tmp_path, signal_at
 ):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 
 GOLDEN = Path(__file__).with_name("saved_model_cli.txt")
@@ -14,6 +15,7 @@ def roots(modules):
     return {name.partition(".")[0] for name in modules}
 
 
+@pytest.mark.slow
 def test_a_process_with_tensorflow_alone_gives_the_same(ask, check_answers):
     answers, report = ask("tensorflow_only.py")
     check_answers(answers, report["errors"])

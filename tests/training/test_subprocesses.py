@@ -29,6 +29,7 @@ def finish(process):
     return output
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_ends_bit_for_bit_as_a_straight_run(tmp_path):
     for name in ("straight", "killed"):
         (tmp_path / name).mkdir()

@@ -281,6 +281,7 @@ def test_a_classifier_that_is_not_there(tmp_path):
         load_classifier(tmp_path)
 
 
+@pytest.mark.slow
 def test_adversarial_training_raises_robust_accuracy():
     data = datasets.load("digits", samples=300)
     x, y = data.x_train, data.y_train
