@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from uae_tf import datasets
 from uae_tf.datasets.pipelines import untuned
 
 REPOSITORY = Path(__file__).parents[1]
+
+# TensorFlow's million objects: looking through them each time took a minute in all.
+gc.collect()
+gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -115,16 +112,3 @@ def test_an_answering_server_counts_as_reachable(monkeypatch):
 
     monkeypatch.setattr(images.urllib.request, "urlopen", answer)
     images.check_reachable("http://example.org")
-
-
-def test_import_stays_light():
-    # Keras itself loads scikit-learn and matplotlib where they are installed.
-    heavy = ["tensorflow_datasets", "sklearn", "matplotlib"]
-    code = (
-        "import sys, keras, tensorflow; before = set(sys.modules); import uae_tf; "
-        f"print(sorted((set(sys.modules) - before) & set({heavy})))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"

@@ -242,7 +242,10 @@ def test_a_run_does_not_go_on_under_another_protocol(instant, tmp_path, monkeypa
         semi_supervised(settings, tmp_path, resume=True)
 
 
-@pytest.mark.parametrize("arm", ["generator_0.5", "bounded_generator_0.5"])
+@pytest.mark.parametrize(
+    "arm",
+    [pytest.param("generator_0.5", marks=pytest.mark.slow), "bounded_generator_0.5"],
+)
 def test_a_generator_of_a_fixed_setting_is_shown_too(tmp_path, arm):
     settings = SemiSupervisedSettings(
         "digits", methods=("supervised", arm), samples=400, **ONE_SEED

@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -85,17 +87,24 @@ def test_unknown_batch_sizes_compile_once():
 
 
 def test_per_sample_is_the_softmax_among_positive_and_negatives():
-    z_a, z_b = views(3)
-    negatives = views(7, seed=1)[0]
-    units = [
-        v / np.linalg.norm(v, axis=1, keepdims=True) for v in (z_a, z_b, negatives)
-    ]
-    positive = np.sum(units[0] * units[1], axis=1) / 0.2
-    others = units[0] @ units[2].T / 0.2
-    expected = np.log(np.exp(positive) + np.exp(others).sum(axis=1)) - positive
-    got = nt_xent_per_sample(z_a, z_b, negatives, 0.2)
+    samples, count = 4, 3
+    z = np.concatenate([*views(samples), *views(samples, seed=1)])[: samples * count]
+    z, negatives = z.reshape(samples, count, -1), views(7, seed=2)[0]
+    is_negative = np.ones((samples, 7), bool)
+    is_negative[1, 2] = False
+    units, fixed = (
+        v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (z, negatives)
+    )
+    expected = np.zeros(samples)
+    for n, anchor, other in itertools.product(range(samples), *[range(count)] * 2):
+        if anchor == other:
+            continue
+        positive = np.exp(units[n, anchor] @ units[n, other] / 0.2)
+        rivals = np.exp(fixed[is_negative[n]] @ units[n, anchor] / 0.2).sum()
+        expected[n] -= np.log(positive / (positive + rivals)) / (count * (count - 1))
+    got = nt_xent_per_sample(z, negatives, 0.2, is_negative)
     np.testing.assert_allclose(got, expected, rtol=1e-5)
-    alone = nt_xent_per_sample(z_a[1:2], z_b[1:2], negatives, 0.2)
+    alone = nt_xent_per_sample(z[1:2], negatives, 0.2, is_negative[1:2])
     np.testing.assert_allclose(alone, got[1:2], rtol=1e-6)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
 import zlib
 from typing import Any
 
@@ -163,7 +162,8 @@ class Contrastive(Criterion):
         size, views = tf.shape(examples)[0], self.num_views
         # One augmentation after the other, each for the whole batch.
         images = tf.tile(examples, (views, *[1] * (examples.shape.rank - 1)))
-        draws = {name: tf.repeat(d, size, 0) for name, d in self._view_draws.items()}
+        view = tf.repeat(tf.range(views), size)
+        draws = {name: tf.gather(d, view) for name, d in self._view_draws.items()}
         projections = self._project(self.augment.apply(images, draws))
         stacked = tf.reshape(projections, (views, size, projections.shape[-1]))
         return tf.transpose(stacked, (1, 0, 2))
@@ -186,17 +186,9 @@ class Contrastive(Criterion):
             cosine = tf.reduce_sum(tf.square(norms), axis=1, keepdims=True)
             terms = tf.tile(cosine / self.temperature, (1, LEGACY_TERMS))
             return 2.0 * (tf.reduce_logsumexp(terms, axis=1) - terms[:, 0])
-        terms = [
-            nt_xent_per_sample(
-                outputs[:, anchor],
-                outputs[:, positive],
-                context["negatives"],
-                self.temperature,
-                context["is_negative"],
-            )
-            for anchor, positive in itertools.permutations(range(self.num_views), 2)
-        ]
-        return tf.add_n(terms) / float(len(terms))
+        return nt_xent_per_sample(
+            outputs, context["negatives"], self.temperature, context["is_negative"]
+        )
 
     def _project(self, images: Samples) -> tf.Tensor:
         return tf.cast(self.model(images, training=False), tf.float32)

@@ -106,43 +106,45 @@ def nt_xent_logits(z_a: Any, z_b: Any, temperature: float = 0.5) -> tuple[Any, A
 
 
 def nt_xent_per_sample(
-    z: Any,
-    z_positive: Any,
-    negatives: Any,
-    temperature: float = 0.5,
-    is_negative: Any = None,
+    views: Any, negatives: Any, temperature: float = 0.5, is_negative: Any = None
 ) -> Any:
-    """NT-Xent of each anchor against its positive and a fixed bank of negatives.
+    """NT-Xent of each sample's views against each other and a fixed bank of negatives.
 
+    The mean over all ordered pairs of a sample's views, an anchor and its positive.
     Unlike in `NTXent`, the samples of a batch do not see each other: what a sample
     gets does not depend on its neighbours.
 
     Args:
-        z: (N, d) anchors.
-        z_positive: (N, d) their positives.
-        negatives: (M, d), the same for all anchors.
+        views: (N, R, d) projections of R >= 2 views of each sample.
+        negatives: (M, d), the same for all samples.
         temperature: Above 0.
-        is_negative: (N, M) bool, False where a negative does not count for an anchor,
-            such as a view of the anchor's own image. Defaults to None, all count.
+        is_negative: (N, M) bool, False where a negative does not count for a sample,
+            such as a view of the sample's own image. Defaults to None, all count.
 
     Returns:
         (N,) float32, in nats. All are normalised inside.
 
+    Cost:
+        O(N R (M + R) d).
+
     Example:
-        >>> z = keras.ops.ones((3, 8))
-        >>> nt_xent_per_sample(z, z, keras.ops.ones((98, 8)))  # ln 99 each
+        >>> nt_xent_per_sample(keras.ops.ones((3, 2, 8)), keras.ops.ones((98, 8)))
         <...[4.595..., 4.595..., 4.595...]...>
 
     Reference:
         SPEC 6.9.
     """
-    anchors = _normalised(z)
-    positive = ops.sum(anchors * _normalised(z_positive), axis=1, keepdims=True)
-    negative = ops.matmul(anchors, ops.transpose(_normalised(negatives)))
+    count = views.shape[1]
+    views = _normalised(views)
+    own = ops.matmul(views, ops.transpose(views, (0, 2, 1)))
+    others = ops.matmul(views, ops.transpose(_normalised(negatives)))
     if is_negative is not None:
-        negative = ops.where(is_negative, negative, MASKED)
-    logits = ops.concatenate([positive, negative], axis=1) / temperature
-    return ops.logsumexp(logits, axis=1) - logits[:, 0]
+        others = ops.where(is_negative[:, None], others, MASKED)
+    rivals = ops.logsumexp(others / temperature, axis=2, keepdims=True)
+    # -ln [e^own / (e^own + e^rivals)], which no exponential overflows.
+    values = ops.softplus(rivals - own / temperature)
+    is_pair = 1.0 - ops.eye(count)
+    return ops.sum(values * is_pair, axis=(1, 2)) / (count * (count - 1))
 
 
 def check_temperature(temperature: float) -> float:
