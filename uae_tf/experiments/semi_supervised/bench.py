@@ -58,6 +58,7 @@ class Bench:
         self._data: Dataset | None = None
         self._whitening: ZCAWhitening | None = None
         self._splits: dict[int, SemiSupervisedSplit] = {}
+        self._autoencoder: keras.Model | None = None
         self._uaes: dict[tuple[float, int], np.ndarray] = {}
         self._pretrained: dict[int, list[np.ndarray]] = {}
 
@@ -66,6 +67,7 @@ class Bench:
         if seed not in self._splits:
             draw = self._circles if self.settings.dataset == "circles" else self._images
             self._splits = {seed: draw(seed)}
+            self._autoencoder = None
             self._uaes = {}
             self._pretrained = {}
         return self._splits[seed]
@@ -169,8 +171,10 @@ class Bench:
         if (size, seed) not in self._uaes:
             x = self.as_measured(self.split(seed).x_unlabelled)
             low, high = float(x.min()), float(x.max())
-            found = _uaes((x - low) / (high - low), size, seed)
-            found = low + (high - low) * found
+            scaled = (x - low) / (high - low)
+            if self._autoencoder is None:
+                self._autoencoder = _autoencoder(scaled, seed)
+            found = low + (high - low) * _uaes(self._autoencoder, scaled, size, seed)
             self._uaes[size, seed] = (
                 found if self._whitening is None else self._whitening(found)
             )
@@ -342,13 +346,18 @@ def _per_class(labels: int, data: Dataset) -> int:
     return labels // data.num_classes
 
 
-def _uaes(x: np.ndarray, size: float, seed: int) -> np.ndarray:
-    """Against a dense autoencoder of ``x`` in [0, 1], by the closed form of MINE."""
+def _autoencoder(x: np.ndarray, seed: int) -> keras.Model:
+    """A dense one of ``x`` in [0, 1]."""
     keras.utils.set_random_seed(seed)
-    autoencoder = build("dense", x.shape[1:], recipe="modern")
-    autoencoder.fit(x, epochs=autoencoder.recipe.epochs, batch_size=100, verbose=0)
+    model = build("dense", x.shape[1:], recipe="modern")
+    model.fit(x, epochs=model.recipe.epochs, batch_size=100, verbose=0)
+    return model
+
+
+def _uaes(model: keras.Model, x: np.ndarray, size: float, seed: int) -> np.ndarray:
+    """By the closed form of MINE."""
     attack = MinMaxAttack(
-        Reconstruction(autoencoder),
+        Reconstruction(model),
         GaussianMI(),
         epsilon=size,
         initial_noise=size,
