@@ -105,6 +105,14 @@ def test_attacks_are_told_by_their_success_and_what_was_found():
     assert found["time"] == "1 min 01 s"
 
 
+def test_a_page_that_tells_commands_elsewhere_has_the_width_for_the_rest():
+    entries = [Entry("dense", make_results())]
+    with_them, without = (overview_table(entries, told) for told in (True, False))
+    assert with_them.headers[-1].title == "command"
+    assert without.headers == with_them.headers[:-1]
+    assert without.rows == tuple(row[:-1] for row in with_them.rows)
+
+
 def test_empty_results_are_an_empty_row():
     found = to_markdown(overview_table([Entry("nothing", {})]))
     assert "nothing" in found

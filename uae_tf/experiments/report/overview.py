@@ -49,34 +49,36 @@ class Entry:
     data: str = ""
 
 
-def overview_table(entries: Iterable[Entry]) -> TableData:
+def overview_table(entries: Iterable[Entry], with_commands: bool = True) -> TableData:
     """Lay out one row per experiment: paper, ours, controls, cost and verdict.
 
     Args:
         entries: the experiments, in the order of the table.
+        with_commands: whether the last column says what repeats each; a page that says
+            so elsewhere has the width for the others.
 
     Returns:
         The table. "ours" is the first arm (the plain training) and the candidate of the
         verdict, as mean ± standard deviation over seeds; "strongest control" the one
         the verdict rests on.
     """
+    headers = (
+        Header("experiment", "", "", True),
+        Header("verdict", "", "Corrected for the number of controls.", True),
+        Header("ours", "", "Test error of the plain training and the candidate.", True),
+        Header("strongest control", "", "That the verdict rests on.", True),
+        Header("paper", "", "What the paper prints, where it has the arm.", True),
+        Header("data", "", "Data set, training samples.", True),
+        Header("seeds", "", "Repetitions."),
+        Header("updates", "", "Of every arm."),
+        Header("time", "", "Of all its trainings and attacks together."),
+        Header("command", "", "That repeats it.", True),
+    )
+    columns = len(headers) if with_commands else len(headers) - 1
     return TableData(
         "All experiments",
-        (
-            Header("experiment"),
-            Header("verdict", "", "Corrected for the number of controls.", True),
-            Header(
-                "ours", "", "Test error of the plain training and the candidate.", True
-            ),
-            Header("strongest control", "", "That the verdict rests on.", True),
-            Header("paper", "", "What the paper prints, where it has the arm.", True),
-            Header("data", "", "Data set, training samples.", True),
-            Header("seeds", "", "Repetitions."),
-            Header("updates", "", "Of every arm."),
-            Header("time", "", "Of all its trainings and attacks together."),
-            Header("command", "", "That repeats it.", True),
-        ),
-        tuple(_row(entry) for entry in entries),
+        headers[:columns],
+        tuple(_row(entry)[:columns] for entry in entries),
     )
 
 

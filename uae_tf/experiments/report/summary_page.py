@@ -80,7 +80,7 @@ def write_summary(
     context = {
         "title": title,
         "notes": notes,
-        "overview": overview_table(entries) if entries else None,
+        "overview": overview_table(entries, False) if entries else None,
         "sections": [
             {
                 "title": section.title,
