@@ -22,6 +22,17 @@ gc.collect()
 gc.freeze()
 
 
+def pytest_configure(config):
+    """Leaves graphs as they are written, in the default suite alone.
+
+    To rewrite thousands of tiny graphs took a fifth of its time. Slow tests and the
+    notebooks rewrite them as users do: last digits depend on it, and where a test
+    compares with another process both must do the same.
+    """
+    if "not slow" in config.option.markexpr:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_tuner():
     """Keras tunes the pipelines it makes of arrays: see `datasets.pipelines`.

@@ -32,7 +32,14 @@ PAGES = sorted(
 )
 
 
-@pytest.mark.parametrize("page", PAGES)
+#: Their code takes as long as that of all other pages together.
+SLOW_PAGES = {"how-to/few-labels.md"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.slow if p in SLOW_PAGES else ()) for p in PAGES],
+)
 def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (DOCS / page).read_text(encoding="utf-8")

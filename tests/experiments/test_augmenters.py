@@ -204,7 +204,3 @@ def test_the_estimator_has_the_views_and_the_bound_of_the_settings():
         "strong", criterion, MINE(views="compressive", bound="nwj"), steps=3
     )(x)
     np.testing.assert_array_equal(found.similarity, by_hand.similarity)
-    default = Augmenter(criterion, ReconstructionSettings(steps=3))
-    assert not np.array_equal(
-        found.similarity, default("mine_uae", x, draw=0).similarity
-    )

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import html
 import json
 import math
@@ -19,11 +20,28 @@ from uae_tf.experiments.semi_supervised.bench import Bench
 from uae_tf.experiments.semi_supervised.protocols import PROTOCOLS
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
-from uae_tf.models import AdversarialExampleGenerator
+from uae_tf.models import AdversarialExampleGenerator, DenseClassifier
 
 TINY = {"updates": 10, "seeds": 2, "choice_seeds": 1}
 ONE_SEED = {**TINY, "seeds": 1}
 GRIDS = {"epsilon_grid": (0.05, 0.5), "lambda_grid": (10.0,)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_networks():
+    """Half of a training this short is tracing, and more the more layers there are."""
+    small = dataclasses.replace(
+        PROTOCOLS["digits"],
+        classifier=functools.partial(
+            DenseClassifier, hidden_units=(30,), normalization=False
+        ),
+        bounded=functools.partial(
+            AdversarialExampleGenerator.bounded_dense, hidden_units=(30,)
+        ),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROTOCOLS, "digits", small)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +144,7 @@ def test_equal_seeds_give_equal_numbers(digits_run):
     assert numbers(again) == numbers(results["runs"]["vat@0.5"]["0"])
 
 
+@pytest.mark.slow
 def test_a_generator_pretrained_once_is_that_of_every_lambda(digits_run, monkeypatch):
     results, _ = digits_run
     bench = Bench(SemiSupervisedSettings("digits", samples=400, **ONE_SEED, **GRIDS))
@@ -242,10 +261,8 @@ def test_a_run_does_not_go_on_under_another_protocol(instant, tmp_path, monkeypa
         semi_supervised(settings, tmp_path, resume=True)
 
 
-@pytest.mark.parametrize(
-    "arm",
-    [pytest.param("generator_0.5", marks=pytest.mark.slow), "bounded_generator_0.5"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", ["generator_0.5", "bounded_generator_0.5"])
 def test_a_generator_of_a_fixed_setting_is_shown_too(tmp_path, arm):
     settings = SemiSupervisedSettings(
         "digits", methods=("supervised", arm), samples=400, **ONE_SEED

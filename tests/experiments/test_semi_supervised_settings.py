@@ -70,6 +70,7 @@ def test_circles_have_other_points_to_validate_on():
     assert not set(map(tuple, split.x_validation)) & set(map(tuple, split.x_test))
 
 
+@pytest.mark.slow
 def test_svhn_on_mock_data(monkeypatch):
     """No copy of SVHN is at hand: its path, with a narrow network."""
     rng = np.random.default_rng(0)

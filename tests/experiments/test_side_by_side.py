@@ -56,7 +56,8 @@ def without_times(results):
     }
 
 
-def test_workers_find_what_one_process_finds_and_it_goes_on(tmp_path, no_report):
+@pytest.mark.slow
+def test_workers_find_what_one_process_finds_and_go_on(tmp_path, no_report):
     two, one = tmp_path / "two", tmp_path / "one"
     found, alone = select(SETTINGS, two, workers=2), select(SETTINGS, one)
     assert found["complete"]
@@ -69,7 +70,7 @@ def test_workers_find_what_one_process_finds_and_it_goes_on(tmp_path, no_report)
     lost = copy.deepcopy(kept) | {"complete": False}
     del lost["runs"]["original"]["1"], lost["further"]["random"]["1"]
     write_json(two / "results.json", lost)
-    resumed = select(SETTINGS, two, resume=True)
+    resumed = select(SETTINGS, two, resume=True, workers=2)
     assert resumed["complete"]
     assert without_times(resumed) == without_times(alone)
     assert resumed["runs"]["original"]["0"] == kept["runs"]["original"]["0"]
@@ -185,6 +186,7 @@ def wait_for_end(process):
     return False
 
 
+@pytest.mark.slow
 def test_an_error_in_a_worker_says_where(tmp_path):
     found = run_tasks(tmp_path, ["fine", "raise", "never"])
     with pytest.raises(KeyError, match="no such number") as caught:

@@ -13,6 +13,8 @@ from uae_tf.generation import GenerationError, generate, status
 
 from .conftest import HERE, SETTINGS, shards
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = "generation_samples:pipeline"
 
 
@@ -57,7 +59,6 @@ def drive(files, out, *options):
     )
 
 
-@pytest.mark.slow
 def test_the_driver_is_killed_then_asked_to_stop(
     files, attack, undisturbed, tmp_path, signal_at
 ):
@@ -85,7 +86,6 @@ def test_a_worker_is_killed(attack, undisturbed, tmp_path, signal_at):
     assert shards(tmp_path / "run") == undisturbed
 
 
-@pytest.mark.slow
 def test_a_shard_that_kills_its_workers_does_not_stop_the_others(
     attack, undisturbed, tmp_path, signal_at
 ):
@@ -99,7 +99,6 @@ def test_a_shard_that_kills_its_workers_does_not_stop_the_others(
     assert shards(out) == undisturbed
 
 
-@pytest.mark.slow
 def test_a_driver_with_workers_is_killed(
     files, attack, undisturbed, tmp_path, monkeypatch
 ):

@@ -80,6 +80,7 @@ def test_phases_in_the_fit_of_every_kind_of_model(kind):
     assert attack.num_traces == 1
 
 
+@pytest.mark.slow
 def test_plain_keras_loads_a_model_trained_with_it(tmp_path):
     model = functional()
     trained(model)

@@ -44,6 +44,7 @@ def eager():
 
 
 # Keras says that eager tf.data functions are slow.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learn_s_own_checks(eager):
     estimator = ConcreteFeatureSelector(epochs=1, tries=1, hidden_units=())

@@ -151,6 +151,7 @@ def test_the_report_says_what_the_numbers_mean(comparison):
     assert pictures == {"search", "attacked"}
 
 
+@pytest.mark.slow
 def test_the_sweep_has_a_row_for_each_bound_and_attack(settings, tmp_path, no_critics):
     chosen = dataclasses.replace(
         settings, table="epsilon-sweep", epsilons=(0.02, 1.0), steps=10, samples=8
@@ -195,6 +196,7 @@ def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_cr
     assert name in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_robust_attacks_two_classifiers(settings, tmp_path, no_critics, monkeypatch):
     monkeypatch.setattr(robust, "ATTACKS", ("pgd", "minmax"))
     chosen = dataclasses.replace(
