@@ -1,15 +1,27 @@
+import functools
+
 import keras
 import pytest
 
-from uae_tf.experiments import resumable_run, seed_run
+from uae_tf.experiments import augmenters, resumable_run, seed_run
 from uae_tf.experiments.pictures import Pictures
 from uae_tf.experiments.reconstruction import reconstruct
 from uae_tf.experiments.settings import ReconstructionSettings
+from uae_tf.mine import MINE
 from uae_tf.training.retrain import Retrained
 
 
+@pytest.fixture(scope="session", autouse=True)
+def uncompiled_critics():
+    """Compiling takes longer than the few steps of these attacks do."""
+    with pytest.MonkeyPatch.context() as patch:
+        uncompiled = functools.partial(MINE, jit_compile=False)
+        patch.setattr(augmenters, "MINE", uncompiled)
+        yield
+
+
 @pytest.fixture(scope="session")
-def full_run(tmp_path_factory):
+def full_run(uncompiled_critics, tmp_path_factory):
     """All arms and two seeds, tiny: results as returned, and their folder."""
     out = tmp_path_factory.mktemp("reconstruct") / "run"
     settings = ReconstructionSettings(samples=64, epochs=1, steps=2, seeds=2)

@@ -51,6 +51,7 @@ def test_report_and_words_tell_the_verdict(comparison):
     assert all(arm in text for arm in ARMS)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_taken_up_with_more_seeds(comparison):
     settings = SETTINGS | {"seeds": 3}
     longer = uae_tf.compare(

@@ -154,6 +154,7 @@ def test_a_generator_pretrained_once_is_that_of_every_lambda(digits_run, monkeyp
     assert numbers(again) == numbers(results["runs"]["generator@10"]["0"])
 
 
+@pytest.mark.slow
 def test_circles_at_two_noises_and_their_picture(tmp_path):
     settings = SemiSupervisedSettings(
         methods=("supervised", "vat_0.1"), updates=10, seeds=1
