@@ -2,6 +2,7 @@ import functools
 
 import keras
 import pytest
+from matplotlib.figure import Figure
 
 from uae_tf.experiments import augmenters, resumable_run, seed_run
 from uae_tf.experiments.pictures import Pictures
@@ -20,8 +21,22 @@ def uncompiled_critics():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def rough_pictures():
+    """Fitting texts and axes to each other takes most of a picture's time."""
+    save = Figure.savefig
+
+    def rough(self, *arguments, **settings):
+        self.set_layout_engine("none")
+        save(self, *arguments, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", rough)
+        yield
+
+
 @pytest.fixture(scope="session")
-def full_run(uncompiled_critics, tmp_path_factory):
+def full_run(rough_pictures, uncompiled_critics, tmp_path_factory):
     """All arms and two seeds, tiny: results as returned, and their folder."""
     out = tmp_path_factory.mktemp("reconstruct") / "run"
     settings = ReconstructionSettings(samples=64, epochs=1, steps=2, seeds=2)
