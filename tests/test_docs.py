@@ -32,7 +32,7 @@ PAGES = sorted(
 )
 
 
-#: Their code takes as long as that of all other pages together.
+#: Whose code takes longer than that of any other.
 SLOW_PAGES = {"how-to/few-labels.md"}
 
 

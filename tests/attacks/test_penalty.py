@@ -80,7 +80,7 @@ def test_the_search_is_the_published_one(seed):
 def test_it_is_the_best_of_descents_with_a_fixed_multiplier(model, data, result):
     # MinMaxAttack whose multiplier does not move is one such descent.
     x, y = data
-    for sample in range(2):
+    for sample in range(3):
         best, c, lower, upper = None, FIRST, 0.0, 1e10
         for k in range(SEARCH_STEPS):
             descent = MinMaxAttack(

@@ -204,3 +204,7 @@ def test_the_estimator_has_the_views_and_the_bound_of_the_settings():
     mine = MINE(views="compressive", bound="nwj", jit_compile=False)
     by_hand = MinMaxAttack.from_preset("strong", criterion, mine, steps=3)(x)
     np.testing.assert_array_equal(found.similarity, by_hand.similarity)
+    default = Augmenter(criterion, ReconstructionSettings(steps=3))
+    assert not np.array_equal(
+        found.similarity, default("mine_uae", x, draw=0).similarity
+    )

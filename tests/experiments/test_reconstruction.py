@@ -135,8 +135,10 @@ def test_the_time_of_an_attack_is_that_of_its_own_arm(full_run):
 def test_equal_seeds_give_equal_numbers_whatever_else_runs(
     full_run, tmp_path, no_report
 ):
-    again = small_run(tmp_path, ("mine_uae",), similarity="mine")
-    assert numbers(again, "mine_uae") == numbers(full_run[0], "mine_uae")
+    arms = ("mine_uae", "matched_noise")
+    again = small_run(tmp_path, arms, similarity="mine")
+    for arm in arms:
+        assert numbers(again, arm) == numbers(full_run[0], arm)
     assert numbers(full_run[0], "mine_uae", 1) != numbers(full_run[0], "mine_uae", 0)
 
 

@@ -70,6 +70,15 @@ def test_circles_have_other_points_to_validate_on():
     assert not set(map(tuple, split.x_validation)) & set(map(tuple, split.x_test))
 
 
+def test_uaes_of_a_size_do_not_depend_on_those_before():
+    """One autoencoder serves all sizes of a seed."""
+    settings = SemiSupervisedSettings("digits", samples=300, updates=10)
+    both, alone = Bench(settings), Bench(settings)
+    both.uaes(Trial("mine_uae", 0.2), seed=0)
+    found = both.uaes(Trial("mine_uae", 0.5), seed=0)
+    np.testing.assert_array_equal(found, alone.uaes(Trial("mine_uae", 0.5), seed=0))
+
+
 @pytest.mark.slow
 def test_svhn_on_mock_data(monkeypatch):
     """No copy of SVHN is at hand: its path, with a narrow network."""

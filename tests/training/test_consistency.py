@@ -123,7 +123,9 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("kind", ["given", "generator"])
+@pytest.mark.parametrize(
+    "kind", ["given", pytest.param("vat", marks=pytest.mark.slow), "generator"]
+)
 def test_a_resumed_run_ends_as_a_straight_one(kind, tmp_path):
     straight, _ = train(kind, epochs=3, dropout=0.3)
 

@@ -43,8 +43,8 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
-# Keras says that eager tf.data functions are slow.
 @pytest.mark.slow
+# Keras says that eager tf.data functions are slow.
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learn_s_own_checks(eager):
     estimator = ConcreteFeatureSelector(epochs=1, tries=1, hidden_units=())
