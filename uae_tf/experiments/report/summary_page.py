@@ -77,9 +77,12 @@ def write_summary(
         for part in section.parts
         if part.results
     ]
+    # All runs of one `reproduce` have the same.
+    commands = dict.fromkeys(command_of(entry.results) for entry in entries)
     context = {
         "title": title,
         "notes": notes,
+        "commands": [command for command in commands if command],
         "overview": overview_table(entries, False) if entries else None,
         "sections": [
             {
@@ -111,7 +114,6 @@ def _part(part: Part) -> dict[str, Any]:
         "baselines": baselines_table(results),
         "findings": results.get("findings") or [],
         "run_notes": results.get("notes") or [],
-        "command": command_of(results),
         "figures": ordered(pictures),
         **verdict_context(results, settings),
         "has_verdict": bool(results.get("verdict")),
