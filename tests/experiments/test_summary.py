@@ -1,14 +1,10 @@
-import io
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
-from uae_tf.experiments import progress, summary
+from uae_tf.experiments import summary
 from uae_tf.experiments.pictures import Pictures
-from uae_tf.experiments.progress import JobProgress
 from uae_tf.experiments.report import render_report
 from uae_tf.experiments.settings import ReconstructionSettings
 from uae_tf.experiments.storage import to_plain
@@ -154,68 +150,3 @@ def test_notes_tell_what_was_chosen_and_how():
     assert not any("sigma" in note for note in summary.notes(SETTINGS, {}))
     transfer = ReconstructionSettings(source_model="sparse")
     assert "against the sparse model" in summary.notes(transfer, {})[-1]
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Seconds that pass when told to."""
-    now = [1000.0]
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    return now
-
-
-def drawn_by_progress(clock, jobs=(90.0, 90.0), **console):
-    """What is drawn of jobs that take so many seconds."""
-    screen = io.StringIO()
-    console = Console(file=screen, width=100, **console)
-    with JobProgress(len(jobs), console) as bars:
-        for number, seconds in enumerate(jobs):
-            bars.start(f"seed {number}: original, training")
-            bars.update(5, 10)
-            clock[0] += seconds
-            bars.finish_job()
-    return screen.getvalue()
-
-
-def test_progress_is_drawn_on_a_terminal(clock):
-    drawn = drawn_by_progress(clock, force_terminal=True)
-    assert "seed 0: original, training" in drawn
-    assert "2/2" in drawn
-    assert "jobs done" not in drawn
-
-
-def test_progress_is_a_line_per_job_in_a_log(clock):
-    first, second = drawn_by_progress(clock, force_terminal=False).splitlines()
-    assert first.startswith("1 of 2 jobs done (seed 0: original, training) after 0.")
-    assert first.endswith(", about 1 min 30 s left")
-    assert second.startswith("2 of 2 jobs done (seed 1")
-    assert "left" not in second
-
-
-def test_time_left_is_not_that_of_jobs_done_before(clock):
-    """Of a resumed run: three jobs are read, one of two is trained."""
-    lines = drawn_by_progress(clock, (0.1, 0.1, 0.1, 90.0, 90.0)).splitlines()
-    assert "left" not in lines[2]
-    assert lines[3].endswith(", about 1 min 30 s left")
-
-
-def test_jobs_side_by_side_have_a_bar_each_and_share_the_time_left(clock):
-    screen = io.StringIO()
-    console = Console(file=screen, width=100, force_terminal=False)
-    with JobProgress(6, console, lanes=2) as bars:
-        for seed in (0, 1):
-            bars.start(f"seed {seed}: original, training", lane=seed)
-        clock[0] += 90.0
-        bars.finish_job(lane=1)
-        clock[0] += 10.0
-        bars.finish_job(lane=0)
-    first, second = screen.getvalue().splitlines()
-    assert first.startswith("1 of 6 jobs done (seed 1: original, training)")
-    # Five jobs of 90 seconds, two at a time.
-    assert first.endswith(", about 3 min 45 s left")
-    # Four of 95 seconds.
-    assert second.endswith(", about 3 min 10 s left")
-
-
-def test_a_notebook_keeps_no_progress(clock):
-    assert drawn_by_progress(clock, force_jupyter=True) == ""

@@ -24,6 +24,8 @@ from .report.numbers import duration
 
 #: A job that took less was done before: a resumed run only counts it.
 _SECONDS_OF_WORK = 1.0
+#: A log hears of a step that goes on no more often than this.
+_SECONDS_BETWEEN_LINES = 60.0
 
 
 class Steps(Protocol):
@@ -37,10 +39,11 @@ class Steps(Protocol):
 
 
 class JobProgress:
-    """Bars with the time left; in a log, a line for every job that is done.
+    """Bars with the time left; in a log, lines instead.
 
-    One bar is that of all jobs, and one is there for each that runs now. A notebook
-    shows neither: its output is kept with it.
+    One bar is that of all jobs, and one is there for each that runs now. A log has a
+    line for every job that is done, and one every minute of a step that goes on. A
+    notebook shows neither: its output is kept with it.
 
     Args:
         num_jobs: jobs in all.
@@ -58,6 +61,7 @@ class JobProgress:
             console=console,
             disable=not console.is_terminal,
             transient=True,
+            get_time=time.monotonic,
         )
         self._console = console
         self._is_log = not (console.is_terminal or console.is_jupyter)
@@ -66,6 +70,7 @@ class JobProgress:
             self._bars.add_task("", total=None, visible=False) for _ in range(lanes)
         ]
         self._finished = [time.monotonic()] * lanes
+        self._told = list(self._finished)
         self._worked: list[float] = []
 
     def __enter__(self) -> JobProgress:
@@ -82,13 +87,17 @@ class JobProgress:
 
     def start(self, description: str, lane: int = 0) -> None:
         """A step of a lane's current job begins."""
-        self._bars.reset(
-            self._jobs[lane], description=description, total=None, visible=True
-        )
+        job = self._jobs[lane]
+        self._bars.reset(job, description=description, visible=True)
+        # To rich, None is to keep the last step's.
+        self._bars.tasks[job].total = None
 
     def update(self, done: int, total: int | None, lane: int = 0) -> None:
         """So much of a lane's current step is done."""
         self._bars.update(self._jobs[lane], completed=done, total=total)
+        now = time.monotonic()
+        if self._is_log and now - self._told[lane] >= _SECONDS_BETWEEN_LINES:
+            self._print(self._step_line(lane), lane)
 
     @contextmanager
     def inside(self, description: str) -> Iterator[Callable[[int, int | None], None]]:
@@ -118,9 +127,26 @@ class JobProgress:
             left = mean * jobs.remaining / len(self._jobs)
             self._bars.update(self._all, ends=now + left)
         if self._is_log:
-            self._console.print(self._line(lane), highlight=False, soft_wrap=True)
+            self._print(self._job_line(lane), lane)
 
-    def _line(self, lane: int) -> str:
+    def _print(self, line: str, lane: int) -> None:
+        """A line about a lane, which then has none for a minute."""
+        self._told[lane] = time.monotonic()
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _step_line(self, lane: int) -> str:
+        step = self._bars.tasks[self._jobs[lane]]
+        line = f"{step.description}: {step.completed:,.0f}"
+        if step.total is not None:
+            line += f" of {step.total:,.0f}"
+            if step.completed and step.remaining:
+                # Of the whole step: rich looks back half a minute, which one report
+                # of an attack may outlast.
+                left = (step.elapsed or 0.0) * step.remaining / step.completed
+                line += f", about {duration(left)} left"
+        return line
+
+    def _job_line(self, lane: int) -> str:
         jobs, job = (self._bars.tasks[i] for i in (self._all, self._jobs[lane]))
         line = f"{jobs.completed:.0f} of {jobs.total:.0f} jobs done"
         if job.description:
