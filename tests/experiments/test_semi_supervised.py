@@ -140,7 +140,10 @@ def test_report_in_the_experiments_own_words(digits_run):
 def test_equal_seeds_give_equal_numbers(digits_run):
     results, _ = digits_run
     settings = SemiSupervisedSettings("digits", samples=400, **ONE_SEED, **GRIDS)
-    _, again = Bench(settings).train(Trial("vat", 0.5), seed=0)
+    bench = Bench(settings)
+    bench.train(Trial("vat", 0.5), seed=1)
+    # With the step that seed 1 has compiled.
+    _, again = bench.train(Trial("vat", 0.5), seed=0)
     assert numbers(again) == numbers(results["runs"]["vat@0.5"]["0"])
 
 
@@ -148,6 +151,7 @@ def test_equal_seeds_give_equal_numbers(digits_run):
 def test_a_generator_pretrained_once_is_that_of_every_lambda(digits_run, monkeypatch):
     results, _ = digits_run
     bench = Bench(SemiSupervisedSettings("digits", samples=400, **ONE_SEED, **GRIDS))
+    bench.train(Trial("generator", 10.0), seed=1)
     bench.train(Trial("generator", 1.0), seed=0)
     monkeypatch.delattr(AdversarialExampleGenerator, "pretrain")
     _, again = bench.train(Trial("generator", 10.0), seed=0)
@@ -287,8 +291,7 @@ def test_a_change_that_tells_the_class_lets_the_game_drift():
     """A change of either sign does not: docs/RESULTS.md, "Few labels"."""
     settings = SemiSupervisedSettings("digits", seeds=1)
     alone = Bench(settings).train(Trial("supervised", None), seed=100)[1]
-    bench = Bench(settings)
-    found = bench.train(Trial("bounded_generator", 0.3), seed=100)[1]
+    found = Bench(settings).train(Trial("bounded_generator", 0.3), seed=100)[1]
     assert found["test_error"] < 0.8 * alone["test_error"]
 
     def of_one_sign(shape, epsilon):
@@ -298,6 +301,7 @@ def test_a_change_that_tells_the_class_lets_the_game_drift():
         decoder = keras.Model(inputs, generator.decoder([inputs[0], ones]))
         return AdversarialExampleGenerator(generator.encoder, decoder)
 
+    bench = Bench(settings)
     bench.protocol = dataclasses.replace(bench.protocol, bounded=of_one_sign)
     drifted = bench.train(Trial("bounded_generator", 0.3), seed=100)[1]
     assert drifted["test_error"] > 1.5 * alone["test_error"]

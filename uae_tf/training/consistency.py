@@ -91,6 +91,8 @@ class ConsistencyTraining(keras.Model):
         self.entropy_minimization = entropy_minimization
         self.ramp_updates = check_count("ramp_updates", ramp_updates, minimum=0)
         self.seed = check_count("seed", seed, minimum=0)
+        # A variable, so that a training with another seed can use the compiled step.
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.terms = {
             name: keras.metrics.Mean(name=name) for name in self._term_names()
         }
@@ -208,8 +210,8 @@ class ConsistencyTraining(keras.Model):
     def draw_normal(self, shape: Any, stream: int) -> tf.Tensor:
         """Standard normal numbers that follow from (seed, update, stream)."""
         update = tf.cast(self.optimizer.iterations.value, tf.int64)
-        seed = tf.stack([tf.constant(self.seed * 64 + stream, tf.int64), update])
-        return tf.random.stateless_normal(shape, seed)
+        first = tf.cast(self.seed_generator.state.value[0], tf.int64) * 64 + stream
+        return tf.random.stateless_normal(shape, tf.stack([first, update]))
 
     def record(self, **terms: tf.Tensor) -> None:
         """Adds this update's value of each term to its mean over the epoch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -30,6 +31,7 @@ from ...training import (
     SemiSupervisedDataset,
     VirtualAdversarialTraining,
 )
+from ...training.compiled_once import CompiledOnce
 from ...training.retrain import split_steps
 from .arms import GENERATORS, Trial
 from .settings import SemiSupervisedSettings
@@ -41,6 +43,8 @@ _EPOCHS = 10
 #: Offset of the seeds that validation points of the circles are drawn with.
 _OTHER_POINTS = 100_000
 _MEASURED = 500
+#: A training of fewer weights than this takes less time than to trace its step.
+_FEW_WEIGHTS = 500_000
 
 Progress = Callable[[int, int | None], None]
 
@@ -61,6 +65,7 @@ class Bench:
         self._autoencoder: keras.Model | None = None
         self._uaes: dict[tuple[float, int], np.ndarray] = {}
         self._pretrained: dict[int, list[np.ndarray]] = {}
+        self._trainees: dict[Trial, CompiledOnce] = {}
 
     def split(self, seed: int) -> SemiSupervisedSplit:
         """Labelled, unlabelled, validation and test samples of a seed."""
@@ -83,17 +88,15 @@ class Bench:
             progress: called as ``progress(updates done, updates)``.
 
         Returns:
-            The trained model, and its numbers: errors in %, updates, seconds, the last
-            epoch's logs.
+            The trained model, good until the next call for this trial, and its
+            numbers: errors in %, updates, seconds, the last epoch's logs.
 
         Raises:
             FloatingPointError: the loss became NaN.
         """
         started = time.perf_counter()
         split, protocol = self.split(seed), self.protocol
-        keras.utils.set_random_seed(seed)
-        classifier = protocol.classifier(split.sample_shape, split.num_classes)
-        model = self._model(trial, classifier, split, seed)
+        model = self._trainee(trial, split, seed)
         examples = None
         if trial.method == "mine_uae":
             examples = self.uaes(trial, seed)
@@ -104,11 +107,9 @@ class Bench:
             examples,
             labelled_batch=protocol.labelled_batch,
             unlabelled_batch=protocol.unlabelled_batch,
-            steps_per_epoch=-(-protocol.updates // _EPOCHS),
+            steps_per_epoch=self._epoch_steps,
             seed=seed,
         )
-        # Few calls, and none that overruns an epoch.
-        _, model.steps_per_execution = split_steps(len(data), len(data))
         report = _Report(progress, len(data) * _EPOCHS)
         history = model.fit(
             data.as_tf_data(),
@@ -193,14 +194,32 @@ class Bench:
             examples = self.examples(trial, model, x)
         return float(perturbation_sizes(x, examples)["l2"].mean())
 
+    @property
+    def _epoch_steps(self) -> int:
+        return -(-self.protocol.updates // _EPOCHS)
+
+    def _trainee(
+        self, trial: Trial, split: SemiSupervisedSplit, seed: int
+    ) -> ConsistencyTraining:
+        """A new model, or the last seed's in the state of a new one."""
+        # Few calls, and none that overruns an epoch.
+        _, call_steps = split_steps(self._epoch_steps, self._epoch_steps)
+        factory = partial(self._model, trial, split, seed)
+        kept = self._trainees.get(trial)
+        if kept is None:
+            kept = CompiledOnce(factory, call_steps)
+        kept.factory = factory
+        keras.utils.set_random_seed(seed)
+        model = kept()
+        if model.count_params() < _FEW_WEIGHTS:
+            self._trainees[trial] = kept
+        return model
+
     def _model(
-        self,
-        trial: Trial,
-        classifier: keras.Model,
-        split: SemiSupervisedSplit,
-        seed: int,
+        self, trial: Trial, split: SemiSupervisedSplit, seed: int
     ) -> ConsistencyTraining:
         protocol, value = self.protocol, trial.value or 1.0
+        classifier = protocol.classifier(split.sample_shape, split.num_classes)
         optimizer = keras.optimizers.Adam(
             LinearDecay(protocol.learning_rate, protocol.updates)
         )
