@@ -103,7 +103,7 @@ app.command("generate")(generate_command)
 
 @datasets_app.command("list")
 def datasets_list() -> None:
-    """Lists the names that --dataset takes."""
+    """Lists the data sets that can be loaded; a command says which of them it takes."""
     for name in data_sets.names():
         typer.echo(name)
 

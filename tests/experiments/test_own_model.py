@@ -94,7 +94,7 @@ def narrow():
     [
         ({"model_factory": unbuilt}, "`model_factory` must return a built"),
         ({"model_factory": narrow}, "output fits its input"),
-        ({"x_train": X * 255}, "`x_train` has values outside"),
+        ({"x_train": X * 255}, "`x_train` has values outside.*on the same scale.$"),
         ({"x_test": X[:0]}, "`x_test` is empty"),
         ({"batch_size": 0}, "`batch_size` must be a whole number"),
         ({"arms": ("original", "magic")}, "`arms` must be one of"),

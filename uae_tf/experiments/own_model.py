@@ -120,7 +120,9 @@ def compare(
         try:
             check_samples(x, (0.0, 1.0))
         except (TypeError, ValueError) as error:
-            raise type(error)(str(error).replace("`x`", f"`{label}`", 1)) from None
+            # The arms attack within [0, 1] alone.
+            text = str(error).replace(", or pass bounds=(low, high) to the attack", "")
+            raise type(error)(text.replace("`x`", f"`{label}`", 1)) from None
         samples.append(x.astype(np.float32))
     data = Dataset(
         samples[0],
