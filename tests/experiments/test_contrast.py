@@ -249,6 +249,17 @@ def test_whether_training_worked_is_said():
     assert _training_notes(training_check({})) == []
 
 
+def test_a_short_training_is_not_said_to_have_gone_well():
+    """Five epochs and one check: nothing to compare with, and the loss rises."""
+    short = {"0": numbers(0.45, losses=[1.0, 2.0, 3.0, 4.0, 5.0], curve=[(5, 0.3)])}
+    check = training_check({"untrained": {"0": numbers(0.25)}, "original": short})
+    assert (check["is_loss_falling"], check["is_knn_rising"]) == ({}, None)
+    (note,) = _training_notes(check)
+    assert "which reach the 15 that we ask for." in note
+    assert "loss" not in note
+    assert "rise" not in note
+
+
 def test_recipes_fill_what_is_not_said():
     quick = ContrastSettings()
     assert quick.arms == RECIPES["quick"].arms

@@ -179,8 +179,19 @@ def test_options_keep_the_updates_of_all_arms_equal(
         assert any("Transfer" in note for note in results["notes"])
 
 
-def test_a_round_attacks_the_model_of_the_round_before(tmp_path, instant_training):
+def test_a_round_attacks_the_model_of_the_round_before(
+    tmp_path, instant_training, monkeypatch
+):
+    labels, train = [], SeedRun._train
+
+    def named(self, kind, copies, updates, label, x=None):
+        labels.append(label)
+        return train(self, kind, copies, updates, label, x)
+
+    monkeypatch.setattr(SeedRun, "_train", named)
     small_run(tmp_path, ("mine_uae",), rounds=2)
+    # A killed training of an encoder is taken up by its name.
+    assert labels == ["original", "mine_uae round 1", "mine_uae"]
     original, second, final = instant_training
     np.testing.assert_array_equal(original["x"], second["x"][:64])
     np.testing.assert_array_equal(second["x"], final["x"][:128])

@@ -11,6 +11,7 @@ from uae_tf.experiments.comparison import (
     NO_EFFECT,
     NO_SEED,
     ONE_SEED,
+    SAME_IN_ALL,
     compare,
     holm,
 )
@@ -102,10 +103,27 @@ def test_ties():
     outcome = verdict(same)
     assert outcome.effect == NO_EFFECT
     assert outcome.comparisons[0].p_value == 1.0
-    # The same difference in every seed: no spread, so the interval is a point.
-    outcome = verdict(same | {"control": [1.5, 2.5, 3.5]})
-    assert outcome.effect == HELPS
-    assert (outcome.comparisons[0].low, outcome.comparisons[0].high) == (0.5, 0.5)
+    # The same difference in every seed: nothing to measure chance by.
+    outcome = verdict(same | {"control": [1.5, 2.5, 3.5], "other": [1.6, 2.5, 3.6]})
+    assert outcome.effect == SAME_IN_ALL == "undecided: seeds do not differ"
+    assert "as much in each of 3 seeds" in outcome.headline
+    assert by_name(outcome)["control"].standard_error == 0.0
+    assert math.isnan(by_name(outcome)["control"].low)
+    assert by_name(outcome)["other"].effect == HELPS
+    assert "is undecided against control (seeds do not differ)" in outcome.sentence
+    assert Verdict.from_dict(outcome.to_dict()).effect == SAME_IN_ALL
+
+
+def test_error_rates_of_few_samples_do_not_make_claims_of_chance():
+    """No arm is better; rates are rounded to one of 360 test samples."""
+    rng = np.random.default_rng(0)
+    claims = 0
+    for _ in range(400):
+        errors = np.round(20.0 + rng.normal(0.0, 1.5 / 2**0.5, (7, 3))) / 3.6
+        found = verdict({f"arm{i}": list(row) for i, row in enumerate(errors)}, "arm0")
+        claims += any(c.corrected_effect in (HELPS, HURTS) for c in found.comparisons)
+    # Five in a hundred, and their spread in 400 draws.
+    assert claims <= 400 * 0.05 + 2.0 * (400 * 0.05 * 0.95) ** 0.5
 
 
 def test_seeds_that_failed_are_left_out_and_said():
@@ -133,7 +151,7 @@ def test_strongest_control_decides():
     spread = np.array([-0.01, 0.0, 0.01, 0.0])
     outcome = verdict(
         {
-            "original": 7.0 + spread,
+            "original": 7.0 + 2 * spread,
             "gaussian_tuned": 5.0 - spread,
             "mine_uae": 5.0 + spread,
         }
@@ -149,7 +167,7 @@ def test_beating_weak_controls_is_no_merit_where_a_strong_one_is_better():
     spread = np.array([-0.01, 0.0, 0.01, 0.0])
     outcome = verdict(
         {
-            "start_noise": 9.0 + spread,
+            "start_noise": 9.0 + 2 * spread,
             "duplicated": 5.0 - spread,
             "mine_uae": 7.0 + spread,
         }

@@ -14,6 +14,10 @@ NO_EFFECT = "no effect"
 HURTS = "hurts"
 ONE_SEED = "undecided: one seed"
 NO_SEED = "undecided: no seed"
+SAME_IN_ALL = "undecided: seeds do not differ"
+
+#: Differences that spread by less, as a part of the errors, are one difference.
+_ROUNDING = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +32,9 @@ class Comparison:
         candidate_mean: mean error of the candidate over the same seeds.
         difference: mean of control - candidate over those seeds.
         standard_error: std(control - candidate) / sqrt(n), NaN if n < 2.
-        low: lower end of the Student t interval of the difference, NaN if n < 2.
+        low: lower end of the Student t interval of the difference, NaN if undecided.
         high: upper end of it.
-        p_value: two-sided p-value of the paired t test, NaN if n < 2.
+        p_value: two-sided p-value of the paired t test, NaN if undecided.
         p_holm: the same, corrected for looking at all controls.
         effect: "helps", "no effect" or "hurts" by the interval, or "undecided: ...".
         corrected_effect: the effect after the correction.
@@ -52,8 +56,8 @@ class Comparison:
 
     @property
     def is_decided(self) -> bool:
-        """Whether there were the two seeds that an interval needs."""
-        return self.seeds > 1
+        """Whether there were the two seeds, and the spread, that an interval needs."""
+        return self.seeds > 1 and not math.isnan(self.p_value)
 
     def relative(self, difference: float) -> float:
         """Express a difference in % of the control's mean error; NaN where it is 0."""
@@ -89,7 +93,8 @@ def compare(
     control, candidate = control[usable], candidate[usable]
     differences = control - candidate
     mean = float(differences.mean()) if len(differences) else math.nan
-    error, half, p_value = _student(differences, level)
+    scale = float(np.abs(control).mean()) if len(control) else 0.0
+    error, half, p_value = _student(differences, level, scale)
     effect = _effect(len(differences), mean - half, mean + half)
     return Comparison(
         control=name,
@@ -131,15 +136,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _student(differences: np.ndarray, level: float) -> tuple[float, float, float]:
+def _student(
+    differences: np.ndarray, level: float, scale: float
+) -> tuple[float, float, float]:
     """Return standard error, half width of the interval, two-sided p-value."""
     seeds = len(differences)
     if seeds < 2:
         return math.nan, math.nan, math.nan
     mean = float(differences.mean())
     error = float(differences.std(ddof=1)) / math.sqrt(seeds)
-    if error == 0.0:
-        return 0.0, 0.0, 1.0 if mean == 0.0 else 0.0
+    if error <= _ROUNDING * scale:
+        # Error rates are multiples of one test sample, so that few seeds often agree by
+        # chance: no spread is no certainty, and leaves nothing to judge the mean by.
+        same = abs(mean) <= _ROUNDING * scale
+        return (0.0, 0.0, 1.0) if same else (0.0, math.nan, math.nan)
     half = float(stats.t.ppf(0.5 + level / 2.0, seeds - 1)) * error
     return error, half, float(2.0 * stats.t.sf(abs(mean) / error, seeds - 1))
 
@@ -147,6 +157,8 @@ def _student(differences: np.ndarray, level: float) -> tuple[float, float, float
 def _effect(seeds: int, low: float, high: float) -> str:
     if seeds < 2:
         return ONE_SEED if seeds else NO_SEED
+    if math.isnan(low):
+        return SAME_IN_ALL
     if low > 0.0:
         return HELPS
     return HURTS if high < 0.0 else NO_EFFECT

@@ -297,7 +297,9 @@ class SeedRun:
                 )
                 found.append(result.augmented(self.x))
             if round_ + 1 < self.settings.rounds:
-                weights = self._train(kind, found, self.num_updates, arm)
+                # A name of its own: what a killed training left is that round's.
+                label = f"{arm} round {round_ + 1}"
+                weights = self._train(kind, found, self.num_updates, label)
         return found
 
     def _arm_copies(self, arm: str, stddev: float | None) -> list[np.ndarray]:

@@ -8,7 +8,8 @@ The rule, in full:
    error (variance over `n - 1`), and `d ± t s` its interval, `t` the Student quantile
    with `n - 1` degrees of freedom (95 % unless told otherwise).
 3. Interval above 0: the candidate *helps* against that control. Below 0: it *hurts*.
-   Otherwise *no effect* was shown. With `n < 2`: *undecided*.
+   Otherwise *no effect* was shown. With `n < 2`, or the same `d_i` in all seeds (which
+   error rates of few test samples have by chance): *undecided*.
 4. Who looks at many controls finds an effect by chance sooner or later. Every claim of
    the sentence therefore uses Holm's correction of the two-sided p-values over all
    decided controls; the uncorrected effect is kept beside it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from .comparison import HELPS, HURTS, NO_EFFECT, Comparison
+from .comparison import HELPS, HURTS, NO_EFFECT, SAME_IN_ALL, Comparison
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -77,6 +77,12 @@ def _headline(
     )
     against = f"{strongest.control}, {which}"
     change = _percent(strongest, -strongest.difference)
+    if strongest.effect == SAME_IN_ALL:
+        return (
+            f"No verdict yet: against {against}, {candidate} changes the test error by "
+            f"{change}, by as much in each of {strongest.seeds} seeds, which leaves "
+            "nothing to measure chance by. Run more seeds."
+        )
     if not strongest.is_decided:
         return (
             f"No verdict from one seed: against {against}, {candidate} changes the "

@@ -22,7 +22,12 @@ from uae_tf.experiments.supervised import (
 )
 from uae_tf.experiments.supervised.bench import Bench, load_classifier
 from uae_tf.experiments.supervised.experiment import _TABLES
-from uae_tf.experiments.supervised.minmax_penalty import MinMaxPenalty, _so_far
+from uae_tf.experiments.supervised.minmax_penalty import (
+    MinMaxPenalty,
+    _compared,
+    _so_far,
+)
+from uae_tf.experiments.supervised.quality import CEILING, FLOOR, VIEWS, Quality
 from uae_tf.experiments.supervised.robust_training import train_robust
 from uae_tf.experiments.supervised.settings import TABLES
 
@@ -194,6 +199,49 @@ def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_cr
     name = results["column_titles"]["frechet"]
     assert name == "FD (small)"
     assert name in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"),
+    [
+        (np.zeros(5), "is no different from penalty, by 0.000 nats ± 0.000"),
+        (np.array([0.1, 0.3, np.nan]), "is no different from"),
+        (np.array([0.1, 0.3, np.nan]), "1 images without a number left out"),
+        (np.array([0.30, 0.31, 0.32]), "is above penalty, by +0.310 nats"),
+        (np.array([0.1, np.nan]), "1 images with both numbers tell nothing"),
+    ],
+)
+def test_no_more_is_said_of_a_difference_than_the_images_show(differences, words):
+    assert words in _compared("as reported", differences)
+
+
+def test_few_images_make_no_claims_of_chance():
+    """Two standard errors of three images would say "above" or "below" of 18 %."""
+    rng = np.random.default_rng(0)
+    told = [_compared("", rng.normal(size=3)) for _ in range(400)]
+    claims = sum("no different" not in sentence for sentence in told)
+    assert claims <= 400 * 0.05 + 2.0 * (400 * 0.05 * 0.95) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        (0.0, "one run cannot tell the two kinds of views apart"),
+        (1.0, "convolution views are nearer"),
+        (300.0, "the two kinds of views do not differ"),
+    ],
+)
+def test_one_run_cannot_tell_views_apart(spread, words):
+    means = dict(zip((*VIEWS, FLOOR, CEILING), (340.0, 20.0, 1.0, 500.0), strict=True))
+    rows = [
+        {"arm": name}
+        | {key: {"mean": mean, "std": spread} for key in ("frechet", "kernel")}
+        for name, mean in means.items()
+    ]
+    assert (
+        words
+        in Quality(SupervisedSettings(table="quality"), None).findings(rows, {})[0]
+    )
 
 
 @pytest.mark.slow

@@ -178,13 +178,19 @@ def training_check(runs: summary.Runs) -> dict[str, Any]:
     Returns:
         ``gains``: seed -> points of accuracy over the untrained encoder, by linear head
         and by neighbours; ``is_loss_falling``: seed -> whether each five-epoch mean of
-        the loss is below the one before; ``is_knn_rising``: whether each accuracy of
-        the neighbours during training, averaged over seeds, is above the one before.
+        the loss is below the one before, for seeds with two such means;
+        ``is_knn_rising``: whether each accuracy of the neighbours during training,
+        averaged over seeds, is above the one before; None without two of them.
     """
     trained, untrained = runs.get("original", {}), runs.get("untrained", {})
     shared = [seed for seed in trained if seed in untrained]
     curves = [e["knn_curve"] for e in trained.values() if e.get("knn_curve")]
     means = np.mean([[a for _, a in c] for c in curves], axis=0) if curves else []
+    losses = {
+        seed: five_epoch_means(entry["loss_curve"])
+        for seed, entry in trained.items()
+        if entry.get("loss_curve")
+    }
     return {
         "gains": {
             seed: {
@@ -195,33 +201,40 @@ def training_check(runs: summary.Runs) -> dict[str, Any]:
             for seed in shared
         },
         "is_loss_falling": {
-            seed: bool(np.all(np.diff(five_epoch_means(entry["loss_curve"])) < 0.0))
-            for seed, entry in trained.items()
-            if entry.get("loss_curve")
+            seed: bool(np.all(np.diff(found) < 0.0))
+            for seed, found in losses.items()
+            if len(found) > 1
         },
-        "is_knn_rising": bool(np.all(np.diff(means) > 0.0)) if len(means) else None,
+        "is_knn_rising": bool(np.all(np.diff(means) > 0.0)) if len(means) > 1 else None,
     }
 
 
 def _training_notes(check: dict[str, Any]) -> list[str]:
     gains, falling = check["gains"], check["is_loss_falling"]
-    if not gains or not falling:
-        return []
     least = {
         name: min(gain[name] for gain in gains.values())
         for name in ("accuracy", "knn_accuracy")
-        if all(name in gain for gain in gains.values())
+        if gains and all(name in gain for gain in gains.values())
     }
     if len(least) < 2:
         return []
     verb = "reach" if min(least.values()) >= LEAST_GAIN else "do not reach"
-    return [
+    sentences = [
         "Did training work? Over the untrained encoder the arm original gains at least "
         f"{least['accuracy']:.1f} points by the linear head and "
         f"{least['knn_accuracy']:.1f} by neighbours (smallest of {len(gains)} seeds), "
-        f"which {verb} the {LEAST_GAIN:.0f} that we ask for. Its loss falls from each "
-        f"five epochs to the next with {sum(falling.values())} of {len(falling)} "
-        "seeds; the neighbours' accuracy, averaged over seeds, "
-        + ("rises" if check["is_knn_rising"] else "does not rise")
-        + " from each check to the next."
+        f"which {verb} the {LEAST_GAIN:.0f} that we ask for."
     ]
+    # Of a short training there is nothing to say.
+    if falling:
+        sentences.append(
+            "Its loss falls from each five epochs to the next with "
+            f"{sum(falling.values())} of {len(falling)} seeds."
+        )
+    if check["is_knn_rising"] is not None:
+        verb = "rises" if check["is_knn_rising"] else "does not rise"
+        sentences.append(
+            f"The neighbours' accuracy, averaged over seeds, {verb} from each check to "
+            "the next."
+        )
+    return [" ".join(sentences)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy import stats
 
 from ...attacks import Attack, MinMaxAttack, PenaltyAttack
 from ...criteria import UntargetedMargin
@@ -248,13 +249,18 @@ def _so_far(
 
 def _compared(words: str, differences: np.ndarray) -> str:
     """Whether MinMax's similarity is above the penalty method's, image by image."""
-    mean = float(np.mean(differences))
-    error = float(np.std(differences, ddof=1) / np.sqrt(len(differences)))
-    if abs(mean) < 2.0 * error:
+    usable = differences[np.isfinite(differences)]
+    if len(usable) < 2:
+        return f"MI {words}: {len(usable)} images with both numbers tell nothing."
+    mean = float(np.mean(usable))
+    error = float(np.std(usable, ddof=1) / np.sqrt(len(usable)))
+    if abs(mean) <= float(stats.t.ppf(0.975, len(usable) - 1)) * error:
         verdict = "is no different from"
     else:
         verdict = "is above" if mean > 0 else "is below"
+    left_out = len(differences) - len(usable)
     return (
         f"MI {words}: minmax {verdict} penalty, by {fixed(mean, 3, signed=True)} nats "
-        f"± {fixed(error, 3)} (mean and standard error of the paired difference)."
+        f"± {fixed(error, 3)} (mean and standard error of the paired difference"
+        + (f"; {left_out} images without a number left out)." if left_out else ").")
     )

@@ -149,12 +149,15 @@ class Quality(Table):
             means = {name: row[key]["mean"] for name, row in found.items()}
             first, second = sorted(VIEWS, key=lambda name: means[name])
             spread = max(found[name][key].get("std") or 0.0 for name in VIEWS)
-            # Of runs on the same images: other images would differ by more.
-            differ = means[second] - means[first] > 2.0 * spread > 0.0
-            told = f"{first} views are nearer to the training data than {second}"
+            if not spread:
+                told = "one run cannot tell the two kinds of views apart"
+            elif means[second] - means[first] > 2.0 * spread:
+                # Of runs on the same images: other images would differ by more.
+                told = f"{first} views are nearer to the training data than {second}"
+            else:
+                told = "the two kinds of views do not differ"
             sentences.append(
-                f"By the {word} distance "
-                f"{told if differ else 'the two kinds of views do not differ'}: "
+                f"By the {word} distance {told}: "
                 + ", ".join(f"{name} {means[name]:.3g}" for name in VIEWS)
                 + f"; clean test images {means[FLOOR]:.3g}, noise {means[CEILING]:.3g}."
             )
