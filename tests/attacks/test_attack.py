@@ -34,6 +34,7 @@ BAD_CALLS = {
     "labels": ({"y": np.zeros(3)}, r"`x` and `y` must have the same length.*\(3,\)"),
     "scalar-label": ({"y": 3}, r"`x` and `y` must have the same length.*\(\)"),
     "ids": ({"sample_ids": [1, 2]}, r"`x` and `sample_ids`.*7 samples.*\(2,\)"),
+    "float-ids": ({"sample_ids": np.arange(7) / 9}, "must be integers.*float64"),
 }
 
 
@@ -112,9 +113,11 @@ def test_labels_beside_a_dataset(attack, x):
         attack(tf.data.Dataset.from_tensor_slices(x).batch(2), np.zeros(7))
 
 
-@pytest.mark.parametrize("bounds", [(1.0, 0.0), (0.5, 0.5), (0.0, np.nan)])
-def test_bounds_must_be_ordered(bounds):
-    with pytest.raises(ValueError, match=r"`bounds` must be \(low, high\)"):
+@pytest.mark.parametrize(
+    "bounds", [(1.0, 0.0), (0.5, 0.5), (0.0, np.nan), (-np.inf, 1.0), (0.0, np.inf)]
+)
+def test_bounds_must_be_ordered_and_finite(bounds):
+    with pytest.raises(ValueError, match=r"`bounds` must be \(low, high\).*finite"):
         GaussianNoise(0.1, bounds=bounds)
 
 
@@ -149,10 +152,12 @@ def test_ids_follow_the_samples_through_batches(shift):
     assert shift.num_traces == 1
 
 
-def test_too_few_ids_for_a_dataset(shift):
+def test_ids_that_do_not_fit_a_dataset(shift):
     dataset = tf.data.Dataset.from_tensor_slices(np.zeros((7, 2), np.float32)).batch(3)
     with pytest.raises(ValueError, match=r"`sample_ids`.*3 samples.*\(1,\)"):
         shift(dataset, batch_size=3, sample_ids=[1, 2, 3, 4])
+    with pytest.raises(ValueError, match="`sample_ids` must be integers"):
+        shift(dataset, batch_size=3, sample_ids=np.arange(7.0))
 
 
 @pytest.mark.parametrize("kind", [list, tf.constant, np.float16, np.asfortranarray])

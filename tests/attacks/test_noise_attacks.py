@@ -67,6 +67,15 @@ def test_matched_noise_has_the_wanted_norms_after_clipping():
     assert result.success.all()
 
 
+@pytest.mark.parametrize("bounds", [(-1e5, 1e5), (0.0, 1e-4)])
+def test_matched_noise_knows_the_scale_of_its_bounds(bounds):
+    generator, size = np.random.default_rng(0), bounds[1] - bounds[0]
+    x = generator.uniform(*bounds, (2, 16)).astype(np.float32)
+    wanted = np.float32([0.05 * size, 0.5 * size])
+    result = MatchedNoise(bounds=bounds)(x, wanted)
+    np.testing.assert_allclose(result.l2, wanted, rtol=1e-3)
+
+
 def test_matched_noise_follows_an_attack(criterion, x):
     result = MinMaxAttack(criterion, GaussianMI(), steps=5)(x)
     matched = MatchedNoise(seed=1)(x, result.l2)

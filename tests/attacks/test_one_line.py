@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import uae_tf
+from uae_tf.attacks.one_line import _reference
 from uae_tf.models import SimCLR
 
 SMALL = {"steps": 3, "similarity": uae_tf.GaussianMI()}
@@ -41,6 +42,15 @@ def test_a_simclr_blames_what_it_was_given(images, error, message):
     x = np.random.default_rng(0).random((4, 4, 4, 3)).astype("float32")
     with pytest.raises(error, match=message):
         uae_tf.attack(model, images(x), **SMALL)
+
+
+@pytest.mark.parametrize("count", [255, 300, 511, 700])
+def test_the_reference_is_spread_over_all_samples(count):
+    x = np.linspace(0.0, 1.0, count)[:, None]
+    reference = _reference(x, (0.0, 1.0))
+    assert len(np.unique(reference)) == min(256, count)
+    assert (reference[0], reference[-1]) == (0.0, 1.0)
+    assert np.diff(reference, axis=0).max() < 4 / count
 
 
 def test_a_classifier_is_refused(x):

@@ -241,6 +241,16 @@ def test_wrong_settings(model, settings, message):
         Contrastive(model, images(4), **settings)
 
 
+def test_an_augmentation_of_ones_own(x):
+    flip = keras.Sequential([keras.Input(SHAPE), layers.RandomFlip()])
+    model = simclr(flip)
+    message = r"`draw\(batch_size, seed\)` and `apply\(images.*model.augment=<Sequent"
+    with pytest.raises(TypeError, match=message):
+        Contrastive(model, images(4))
+    # The published criterion augments nothing.
+    assert Contrastive(model, None, legacy=True).legacy
+
+
 def test_samples_that_do_not_fit(model, criterion, x):
     with pytest.raises(ValueError, match=r"`x` does not fit the model.*\(8, 8, 1\)"):
         criterion.check(x[..., :1], None)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from uae_tf import Divergence
 
@@ -42,3 +43,19 @@ def test_what_is_no_row_of_logits_is_refused(pairs):
     single = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="two classes or more"):
         Divergence(single).evaluate(*pairs)
+
+
+def test_without_a_margin_every_attack_succeeds(pairs):
+    """The divergence of neighbours rounds to a little below 0 as to above."""
+    x = np.repeat(pairs[0], 20, axis=0)
+    noise = np.random.default_rng(1).normal(size=x.shape).astype("float32")
+    criterion = Divergence(classifier(), kappa=0.0)
+    examples = x + 1e-4 * noise
+    assert np.all(criterion.evaluate(x, examples)[0] <= 0.0)
+    x, examples = tf.constant(x), tf.constant(examples)
+    context = criterion.prepare(x, None, criterion.outputs(x))
+    with tf.GradientTape() as tape:
+        tape.watch(examples)
+        f = criterion.value(criterion.outputs(examples), context)
+    # An attack must still find its way where the divergence rounds to nothing.
+    assert np.all(np.any(tape.gradient(f, examples) != 0.0, axis=1))

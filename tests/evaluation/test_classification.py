@@ -29,3 +29,9 @@ def test_agreement_is_with_the_judges_own_labels(argmax):
 def test_rows_that_do_not_match(argmax, rows):
     with pytest.raises(ValueError, match="same number of rows, one or more"):
         error_rate(argmax, np.zeros((rows, 3), "float32"), np.zeros(rows * 2))
+
+
+def test_labels_in_a_column_are_refused(argmax):
+    x = np.eye(3, dtype="float32")
+    with pytest.raises(ValueError, match=r"`y` must hold class numbers.*\(3, 1\)"):
+        error_rate(argmax, x, np.arange(3)[:, None])

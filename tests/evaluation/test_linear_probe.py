@@ -6,7 +6,7 @@ from keras import layers
 from uae_tf import PGDAttack, UntargetedMargin
 from uae_tf.evaluation.embedding import embed, logistic_probe
 from uae_tf.evaluation.linear_probe import _batches, head_scores, linear_probe
-from uae_tf.evaluation.robustness import RobustnessCurve
+from uae_tf.evaluation.robustness import RobustnessCurve, robust_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,8 @@ def test_robustness_falls_with_the_radius(images, classifier):
     x, y = images[0][:40], images[1][:40].copy()
     y[0] = (y[0] + 1) % 4  # Wrong to begin with.
     radii = (1e-4, 0.05, 0.3)
-    curve = RobustnessCurve(classifier, radii, steps=5, batch_size=16)(x, y)
+    measure = RobustnessCurve(classifier, radii, steps=5, batch_size=16)
+    curve = measure(x, y)
     assert [point["epsilon"] for point in curve] == [0.0, *radii]
     accuracies = [point["accuracy"] for point in curve]
     clean = float(np.mean(classifier.predict(x, verbose=0).argmax(axis=1) == y))
@@ -109,6 +110,10 @@ def test_robustness_falls_with_the_radius(images, classifier):
     assert accuracies[0] >= accuracies[1] > accuracies[2] > accuracies[3]
     assert curve[0]["accuracy_of_correct"] == 1.0
     assert curve[2]["accuracy_of_correct"] == pytest.approx(accuracies[2] / clean)
+    # However many of them are correct, nothing is traced again.
+    y[5:] = (y[5:] + 1) % 4
+    assert measure(x, y)[0]["accuracy"] == pytest.approx(4 / 40)
+    assert measure.attack.num_traces == 1
 
 
 def test_the_curve_is_the_attacks(images, classifier):
@@ -126,6 +131,32 @@ def test_robustness_of_a_classifier_that_is_always_wrong(images, classifier):
     _, point = RobustnessCurve(classifier, (0.1,), steps=1)(x, (y + 1) % 4)
     assert point["accuracy"] == 0.0
     assert np.isnan(point["accuracy_of_correct"])
+
+
+def binary(margin):
+    """A classifier of class 0 by the sign of ``margin(x)``."""
+    inputs = keras.Input((1,))
+    logits = [margin(inputs), keras.ops.zeros_like(inputs)]
+    return keras.Model(inputs, keras.ops.concatenate(logits, axis=1))
+
+
+@pytest.mark.filterwarnings("ignore:The attack succeeded", "ignore:The model gave NaN")
+@pytest.mark.parametrize(
+    ("margin", "value"),
+    [
+        # Wrong as it is, and right where half of the starts lead it.
+        (lambda x: x - 0.5, 0.499),
+        # Right, and NaN everywhere else.
+        (lambda x: 1.0 + keras.ops.sqrt(-keras.ops.abs(x - 0.5)), 0.5),
+    ],
+    ids=["wrong", "nan"],
+)
+def test_what_is_wrong_or_not_finite_does_not_withstand(margin, value):
+    x, y = np.full((20, 1), value, "float32"), np.zeros(20, int)
+    settings = {"epsilon": 0.1, "steps": 1, "step_size": 1e-6, "restarts": 1}
+    assert robust_accuracy(binary(margin), x, y, **settings) == 0.0
+    (_, point) = RobustnessCurve(binary(margin), (0.1,), steps=1)(x, y)
+    assert point["accuracy"] == 0.0
 
 
 def test_every_epoch_of_the_head_sees_each_sample_once_in_another_order():

@@ -7,9 +7,10 @@ import tensorflow as tf
 from filelock import FileLock
 
 from uae_tf import AugmentedDataset, GaussianNoise, PGDAttack, TargetedMargin
+from uae_tf.attacks.batches import check_samples
 from uae_tf.generation import GenerationError, generate, load, status
 from uae_tf.generation.sources import ArraySource, NpySource
-from uae_tf.generation.worker import attack_rows
+from uae_tf.generation.worker import as_floats, attack_rows
 
 from .conftest import SETTINGS, shards
 
@@ -58,6 +59,15 @@ def test_bytes_are_scaled_to_the_bounds(attack, tmp_path):
     generate(attack, x.astype(np.float32) / 255, tmp_path / "floats", **SETTINGS)
     examples = [load(tmp_path / name).examples for name in ("bytes", "floats")]
     np.testing.assert_array_equal(*examples)
+
+
+def test_bytes_stay_within_bounds_that_floats_round():
+    x = np.arange(256, dtype=np.uint8)[:, None]
+    for low, high in [(0.1, 0.9), (-0.07, 0.29), (-1.7, 2.64)]:
+        scaled = as_floats(x, (low, high))
+        assert scaled.dtype == np.float32
+        check_samples(scaled, (low, high))
+        np.testing.assert_allclose(scaled[:, 0], np.linspace(low, high, 256), atol=1e-6)
 
 
 def test_tfrecords_are_read_in_two_lines(run):

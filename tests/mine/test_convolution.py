@@ -46,6 +46,12 @@ def test_features_are_maps_as_columns(estimator, maps):
     assert half.dtype == tf.float32
 
 
+def test_maps_may_come_with_their_channels_first(estimator, trainer, maps):
+    moved = ConvolutionMINE(trainer, HIDDEN, 3, data_format="channels_first")
+    received = features_of(moved, tf.transpose(maps[0], (0, 3, 1, 2)))
+    np.testing.assert_array_equal(received, features_of(estimator, maps[0]))
+
+
 def test_updates_equal_explicit_gradient_ascent(estimator, explicit_critic, maps):
     clean, *iterates = (features_of(estimator, m) for m in maps)
     state = estimator.prepare(None, clean, SEEDS)

@@ -1,9 +1,13 @@
 """The paper's layer-by-layer critic and the collapsed one are the same function."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from uae_tf import MINE
 from uae_tf.mine.ascent import CriticTrainer
 from uae_tf.mine.bounds import donsker_varadhan
 from uae_tf.mine.deep import DeepMINE, collapse, respond
@@ -104,6 +108,36 @@ def test_inner_steps_raise_the_bound_and_move_every_layer(estimator, maps):
     ):
         assert np.any(old != new)
     np.testing.assert_array_equal(trained.maps_x, maps[0])
+
+
+def test_the_default_rate_does_not_collapse(maps):
+    layer = keras.layers.Conv2D(PAIRS, 3)
+    mine = MINE(critic="deep", warmup_steps=60).for_model(keras.Sequential([layer]))
+    state = mine.prepare(None, maps[0], SEEDS)
+    update = tf.function(mine.update, autograph=False)
+    _, value, _ = update(state, maps[0], tf.constant(0))
+    assert np.all(value > 0.5 * np.log(PAIRS))
+
+
+def test_every_inner_step_has_a_permutation_of_its_own(maps):
+    steps = []
+
+    def score(*critic_and_step):
+        steps.append(int(critic_and_step[-1]))
+        return all_pairs.score(*critic_and_step)
+
+    pairing = replace(all_pairs, score=score)
+    trainer = CriticTrainer(donsker_varadhan, pairing, 2, 2, 0.05, False)
+    estimator = DeepMINE(trainer, HIDDEN, seed=1)
+    state = estimator.prepare(None, maps[0], SEEDS)
+    estimator.update(state, maps[1], tf.constant(0))
+    assert steps == [0, 1, 0, 1, 2]  # Warm-up, the iterate's own, the value.
+
+
+def test_maps_may_come_with_their_channels_first(estimator, maps):
+    moved = DeepMINE(estimator.trainer, HIDDEN, 1, data_format="channels_first")
+    received = moved.features(None, None, None, tf.transpose(maps[0], (0, 3, 1, 2)))
+    np.testing.assert_array_equal(received, maps[0])
 
 
 def test_maps_that_are_no_images_are_refused(estimator):

@@ -32,6 +32,13 @@ def test_auto_looks_at_convolutions_where_there_are_some(dense):
     assert isinstance(deep, DeepMINE)
 
 
+@pytest.mark.parametrize("critic", ["collapsed", "deep"])
+def test_the_layer_says_where_its_channels_are(critic):
+    layer = layers.Conv2D(4, 3, data_format="channels_first")
+    model = keras.Sequential([layer])
+    assert MINE(critic=critic).for_model(model).data_format == "channels_first"
+
+
 def test_one_map_makes_no_pairs():
     assert isinstance(MINE().for_model(convolutional(1)), CompressiveMINE)
     with pytest.raises(ValueError, match=r"at least 2 filters.*has one of 1 filter"):

@@ -74,6 +74,23 @@ def test_cosine(x):
     assert np.all(ops.cosine(tf.zeros_like(x), x).numpy() == 0.0)
 
 
+@pytest.mark.parametrize("scale", [1e-15, 1e-5, 1e15])
+def test_cosine_does_not_see_lengths(x, scale):
+    x, other = tf.constant(x), tf.constant(x[::-1])
+    expected = ops.cosine(x, other)
+    received = ops.cosine(scale * x, scale * other)
+    np.testing.assert_allclose(received, expected, rtol=1e-5)
+
+
+def test_cosine_has_gradient_zero_at_the_origin():
+    x = tf.constant([[0.0, 0.0], [3.0, 4.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        cosines = ops.cosine(x, tf.constant([[1.0, 0.0]] * 2))
+    expected = [[0.0, 0.0], [0.128, -0.096]]  # (b - rho x / |x|) / |x|
+    np.testing.assert_allclose(tape.gradient(cosines, x), expected, atol=1e-6)
+
+
 def test_all_finite(x):
     x[1, 0, 2, 0] = np.nan
     x[2, 1, 3, 0] = -np.inf

@@ -59,7 +59,7 @@ class Attack:
 
     Args:
         criterion: what success means, with the model; None where an attack needs none.
-        bounds: smallest and largest value an example may have.
+        bounds: smallest and largest value an example may have, finite.
         restarts: runs from different start noise; the best is kept for each sample.
         seed: base seed. The randomness of a sample follows from (seed, sample id)
             alone, so batches, workers and order do not matter.
@@ -85,9 +85,11 @@ class Attack:
                 f" Received: criterion={criterion!r}"
             )
         low, high = bounds
-        if not low < high:
+        if not (low < high and np.isfinite(low) and np.isfinite(high)):
             raise ValueError(
-                f"`bounds` must be (low, high) with low < high. Received: {bounds}"
+                "`bounds` must be (low, high) with low < high, both finite. Received: "
+                f"{bounds}. Where nothing bounds the data pass its range: "
+                "bounds=(x.min(), x.max())."
             )
         if restarts < 1:
             raise ValueError(

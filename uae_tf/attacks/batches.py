@@ -79,6 +79,16 @@ def check_labels(y: np.ndarray, count: int, name: str = "y") -> None:
         )
 
 
+def check_ids(ids: np.ndarray, count: int) -> None:
+    """Raises where there is not one integer for each sample."""
+    check_labels(ids, count, "sample_ids")
+    if ids.dtype.kind not in "iu":
+        raise ValueError(
+            "`sample_ids` must be integers: the randomness of a sample follows from "
+            f"its id. Received: dtype {ids.dtype}"
+        )
+
+
 def batches(
     x: np.ndarray | tf.data.Dataset,
     y: np.ndarray | None,
@@ -102,7 +112,7 @@ def batches(
     x = np.asarray(x)
     check(x, y, 0)
     ids = np.arange(len(x)) if sample_ids is None else np.asarray(sample_ids)
-    check_labels(ids, len(x), "sample_ids")
+    check_ids(ids, len(x))
     size = min(batch_size, len(x))
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
@@ -122,7 +132,7 @@ def _dataset_batches(
         ids = np.arange(start, start + len(x))
         if sample_ids is not None:
             ids = np.asarray(sample_ids)[start : start + len(x)]
-            check_labels(ids, len(x), "sample_ids")
+            check_ids(ids, len(x))
         yield _padded(x, y, ids, batch_size if start else max(len(x), 1))
         start += len(x)
     if start == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -179,8 +180,12 @@ class MatchedNoise(NoiseAttack):
             moved = x + expand_like(tf.exp(log_factor), x) * direction
             return l2_norm(tf.clip_by_value(moved, *self.bounds) - x)
 
-        low = tf.fill(tf.shape(wanted), -12.0)
-        high = tf.fill(tf.shape(wanted), 6.0)
+        # Clipping only shortens, so the factor without it is the least that can do. One
+        # unit of logarithm lower: steps near a float's resolution come out longer.
+        least = tf.math.log(wanted / l2_norm(direction)) - 1.0
+        width = self.bounds[1] - self.bounds[0]
+        high = tf.fill(tf.shape(wanted), 6.0 + math.log(width))
+        low = tf.minimum(least, high)
         for _ in range(30):
             middle = 0.5 * (low + high)
             short = clipped_norm(middle) < wanted

@@ -83,4 +83,5 @@ def _reference(
             f"from the others. Received: {len(x)} (of a dataset, in its first batch). "
             "Use MinMaxAttack(Contrastive(model, reference_batch)) for single samples."
         )
-    return x[:: max(1, len(x) // REFERENCE_SIZE)][:REFERENCE_SIZE]
+    size = min(REFERENCE_SIZE, len(x))
+    return x[np.linspace(0, len(x) - 1, size).astype(int)]

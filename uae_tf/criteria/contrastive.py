@@ -57,6 +57,7 @@ class Contrastive(Criterion):
     Raises:
         ValueError: a reference batch that is no batch of images in [0, 1] that the
             model takes, fewer than 2 views, a model whose output is no vector.
+        TypeError: a model's ``augment`` without ``draw`` and ``apply``.
 
     Randomness:
         The R augmentations follow from ``seed`` alone and are the same for all samples,
@@ -103,6 +104,7 @@ class Contrastive(Criterion):
         self.augment = getattr(model, "augment", None) or SimCLRAugment()
         self._fitting_shapes: set[tuple[int, ...]] = set()
         if self.reference_batch is not None:
+            _check_augment(self.augment)
             # Numbers, not variables: a compiled attack holds them as constants.
             seeds = keras.random.SeedGenerator(seed)
             self._view_draws = _draw(self.augment, num_views, seeds)
@@ -237,6 +239,16 @@ def _as_reference(reference: Any) -> np.ndarray:
 
 def _as_float(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / 255.0
+
+
+def _check_augment(augment: Any) -> None:
+    if not (hasattr(augment, "draw") and hasattr(augment, "apply")):
+        raise TypeError(
+            "Contrastive draws augmentations once and applies the same to x and to "
+            "x + delta. The model's `augment` must have `draw(batch_size, seed)` and "
+            "`apply(images, parameters)`, as SimCLRAugment has. Received: "
+            f"model.augment={augment!r}"
+        )
 
 
 def _draw(

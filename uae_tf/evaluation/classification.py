@@ -23,13 +23,15 @@ def error_rate(
         The share, in [0, 1]; NaN where an output is not finite.
 
     Raises:
-        ValueError: no sample, or another number of labels.
+        ValueError: no sample, another number of labels, or labels that are no class
+            numbers, such as Keras's of shape ``(N, 1)``: pass ``y.ravel()``.
     """
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(
             "`x` and `y` must have the same number of rows, one or more. "
             f"Received: x of shape {x.shape}, y of shape {np.shape(y)}"
         )
+    y = check_class_numbers("y", y, x)
     outputs = predict(model, x, batch_size)
     if not np.all(np.isfinite(outputs)):
         return float("nan")
@@ -55,3 +57,21 @@ def label_agreement(
     """
     predictions = predict(judge, x, batch_size).argmax(axis=1)
     return 1.0 - error_rate(judge, examples, predictions, batch_size)
+
+
+def check_class_numbers(
+    name: str, labels: np.ndarray | None, features: np.ndarray
+) -> np.ndarray:
+    """Class numbers, one for each row of features."""
+    if labels is None:
+        raise ValueError(
+            f"`{name}` is missing. Features are judged by labels: pass class numbers, "
+            f"shape ({len(features)},)."
+        )
+    labels = np.asarray(labels)
+    if labels.shape != (len(features),) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"`{name}` must hold class numbers, integers of shape ({len(features)},). "
+            f"Received: shape {labels.shape}, dtype {labels.dtype}"
+        )
+    return labels

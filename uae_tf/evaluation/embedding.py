@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..datasets.pipelines import predict
+from .classification import check_class_numbers
 
 #: Test samples compared with all training samples at a time.
 _ROWS = 1000
@@ -122,24 +123,6 @@ def logistic_probe(
     inverse = 1.0 / (penalty * len(y_train))
     model = make_pipeline(StandardScaler(), LogisticRegression(C=inverse, max_iter=500))
     return model.fit(train_features, y_train)
-
-
-def check_class_numbers(
-    name: str, labels: np.ndarray | None, features: np.ndarray
-) -> np.ndarray:
-    """Class numbers, one for each row of features."""
-    if labels is None:
-        raise ValueError(
-            f"`{name}` is missing. Features are judged by labels: pass class numbers, "
-            f"shape ({len(features)},)."
-        )
-    labels = np.asarray(labels)
-    if labels.shape != (len(features),) or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"`{name}` must hold class numbers, integers of shape ({len(features)},). "
-            f"Received: shape {labels.shape}, dtype {labels.dtype}"
-        )
-    return labels
 
 
 def _normalised(features: np.ndarray) -> np.ndarray:

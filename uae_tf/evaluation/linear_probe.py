@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..datasets.pipelines import predict, untuned
-from .embedding import check_class_numbers, embed
+from .classification import check_class_numbers
+from .embedding import embed
 
 #: Updates per compiled call at most.
 _STEPS = 25

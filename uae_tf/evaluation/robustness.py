@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..attacks import PGDAttack
+from ..attacks import AttackResult, PGDAttack
 from ..criteria import UntargetedMargin
 
 #: Radii of the published curve, in 1/255 (SPEC 2.7.5).
@@ -65,7 +65,7 @@ class RobustnessCurve:
             For each radius, 0 first: ``epsilon``; ``accuracy``, the share of all
             samples that keep their class; ``accuracy_of_correct``, the share among
             those that had it (NaN where none had). A sample counts as lost if it was
-            wrong to begin with.
+            wrong to begin with, or if its logits were NaN or infinite on the way.
 
         Raises:
             ValueError: labels or logits that do not fit.
@@ -77,26 +77,26 @@ class RobustnessCurve:
             is_kept = is_correct.copy()
             if is_correct.any():
                 rows = np.flatnonzero(is_correct)
-                is_kept[rows] = ~self._is_lost(x[rows], y[rows], rows, epsilon, len(x))
+                is_kept[rows] = self._is_kept(x, y, rows, epsilon)
             curve.append(_point(float(epsilon), is_kept, is_correct))
         return curve
 
-    def _is_lost(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        ids: np.ndarray,
-        epsilon: float,
-        num_samples: int,
+    def _is_kept(
+        self, x: np.ndarray, y: np.ndarray, rows: np.ndarray, epsilon: float
     ) -> np.ndarray:
         self.attack.epsilon.assign(epsilon)
         self.attack.step_size.assign(min(0.01, 2.5 * epsilon / self.attack.steps))
-        # However many were correct: batches of one size are traced once.
-        size = min(self.batch_size, num_samples)
+        # However many were correct: fewer rows than a batch would be a new shape, and
+        # so a new trace of the attack.
+        size = min(self.batch_size, len(x))
+        padded = np.pad(rows, (0, max(size - len(rows), 0)), mode="edge")
         with warnings.catch_warnings():
             # That a small radius changes no class is a result here.
             warnings.filterwarnings("ignore", "The attack succeeded on no sample")
-            return self.attack(x, y, batch_size=size, sample_ids=ids).success
+            result = self.attack(
+                x[padded], y[padded], batch_size=size, sample_ids=padded
+            )
+        return _withstood(result)[: len(rows)]
 
 
 def robust_accuracy(
@@ -114,7 +114,8 @@ def robust_accuracy(
     Args:
         model: a classifier that returns logits.
         x: ``(N, *shape)`` in [0, 1].
-        y: ``(N,)`` labels; samples that are misclassified as they are count as found.
+        y: ``(N,)`` labels; samples that are misclassified as they are, or whose logits
+            are NaN or infinite on the way, count as found.
         epsilon: L-infinity bound.
         steps: iterations of PGD; the defaults are the usual ones for MNIST.
         step_size: of PGD.
@@ -127,15 +128,23 @@ def robust_accuracy(
     Reference:
         Madry et al., ICLR 2018; SPEC 4.19 j.
     """
+    criterion, size = UntargetedMargin(model), min(500, len(x))
     attack = PGDAttack(
-        UntargetedMargin(model),
+        criterion,
         epsilon=epsilon,
         steps=steps,
         step_size=step_size,
         restarts=restarts,
         seed=seed,
     )
-    return 1.0 - attack(x, y, batch_size=min(500, len(x))).success_rate
+    result = attack(x, y, batch_size=size)
+    # A random start may lead a wrong sample back to its class.
+    margins, _ = criterion.evaluate(x, x, y, size)
+    return float(np.mean((margins > 0.0) & _withstood(result)))
+
+
+def _withstood(result: AttackResult) -> np.ndarray:
+    return ~result.success & result.is_finite
 
 
 def _point(

@@ -164,7 +164,9 @@ def as_floats(x: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
     if x.dtype == np.uint8:
         low, high = bounds
         unit = np.divide(x, np.float32(255), dtype=np.float32)
-        return unit * np.float32(high - low) + np.float32(low)
+        # By rounding 255 can come out one float32 above the bound, which is refused.
+        scaled = unit * np.float32(high - low) + np.float32(low)
+        return np.clip(scaled, np.float32(low), np.float32(high))
     if x.dtype.kind != "f":
         raise GenerationError(
             "A source must give floating point or 8-bit (uint8) samples. Received: "

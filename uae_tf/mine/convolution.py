@@ -42,12 +42,20 @@ class ConvolutionMINE(Similarity):
         trainer: inner steps of the critic.
         hidden_units: H, width of the critic (10 in the paper's network).
         seed: of the critic's initial weights, the same for every sample.
+        data_format: of the layer, as Keras has it.
     """
 
-    def __init__(self, trainer: CriticTrainer, hidden_units: int, seed: int) -> None:
+    def __init__(
+        self,
+        trainer: CriticTrainer,
+        hidden_units: int,
+        seed: int,
+        data_format: str = "channels_last",
+    ) -> None:
         self.trainer = trainer
         self.hidden_units = hidden_units
         self.seed = seed
+        self.data_format = data_format
 
     def observed_layer(self, model: keras.Model) -> keras.Layer | None:
         return first_convolution(model)
@@ -61,10 +69,14 @@ class ConvolutionMINE(Similarity):
     ) -> tf.Tensor:
         del x, outputs
         # (batch, d, K): maps keep the channel axis last, so no transpose is paid for.
-        pixels = int(tf.TensorShape(observed.shape[1:-1]).num_elements())
-        return tf.cast(
-            tf.reshape(observed, (-1, pixels, observed.shape[-1])), tf.float32
-        )
+        maps = self._channels_last(observed)
+        pixels = int(tf.TensorShape(maps.shape[1:-1]).num_elements())
+        return tf.cast(tf.reshape(maps, (-1, pixels, maps.shape[-1])), tf.float32)
+
+    def _channels_last(self, observed: tf.Tensor) -> tf.Tensor:
+        if self.data_format == "channels_last":
+            return observed
+        return keras.ops.moveaxis(observed, 1, -1)
 
     def prepare(
         self, x: Samples, features: tf.Tensor, seeds: Seeds

@@ -10,7 +10,6 @@ import tensorflow as tf
 from ..types import PerSample, Samples, Seeds
 from .ascent import Critic
 from .convolution import ConvolutionMINE
-from .similarity import Similarity
 
 _FILTERS, _DENSE = 16, 512
 
@@ -91,6 +90,7 @@ class DeepMINE(ConvolutionMINE):
         trainer: bound, marginals and inner steps.
         hidden_units: H.
         seed: of the initial weights (Glorot uniform), the same for every sample.
+        data_format: of the layer, as Keras has it.
     """
 
     def features(
@@ -106,7 +106,7 @@ class DeepMINE(ConvolutionMINE):
                 '`critic="deep"` works on 2-D feature maps (batch, height, width, '
                 f"channels). Received maps of shape {tuple(observed.shape)}."
             )
-        return tf.cast(observed, tf.float32)
+        return tf.cast(self._channels_last(observed), tf.float32)
 
     def prepare(self, x: Samples, features: tf.Tensor, seeds: Seeds) -> DeepState:
         del x, seeds
@@ -116,13 +116,18 @@ class DeepMINE(ConvolutionMINE):
         return DeepState(*towers, tf.tile(output[None], (size, 1)), features)
 
     def value(self, state: DeepState, features: tf.Tensor) -> PerSample:
+        return self._value(state, features, 0)
+
+    def _value(
+        self, state: DeepState, features: tf.Tensor, step: int | tf.Tensor
+    ) -> PerSample:
         critic = Critic(
             a=respond(state.tower_x, state.maps_x),
             b=respond(state.tower_y, features),
             output=state.output,
             bias=tf.zeros_like(state.output),
         )
-        return self.trainer.bound(self.trainer.pairing(*critic))
+        return self.trainer.bound(self.trainer.pairing(*critic, step))
 
     def update(
         self, state: DeepState, features: tf.Tensor, iteration: tf.Tensor
@@ -130,17 +135,23 @@ class DeepMINE(ConvolutionMINE):
         num_steps = self.trainer.num_steps * self.trainer.rounds_at(iteration)
         _, state = tf.while_loop(
             lambda i, _: i < num_steps,
-            lambda i, state: (i + 1, self._ascend(state, features)),
+            lambda i, state: (i + 1, self._ascend(state, features, i)),
             (tf.constant(0), state),
         )
-        # The plain rule, autodiff of `value`: there are no responses to reuse here.
-        return Similarity.update(self, state, features, iteration)
+        # The plain rule, autodiff of the value: there are no responses to reuse here.
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            value = self._value(state, features, self.trainer.num_steps)
+        return state, value, tape.gradient(value, features)
 
-    def _ascend(self, state: DeepState, features: tf.Tensor) -> DeepState:
+    def _ascend(
+        self, state: DeepState, features: tf.Tensor, step: tf.Tensor
+    ) -> DeepState:
         weights = tf.nest.flatten(state[:3])
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            value = self.value(state, features)
+            # Every round anew, as those of the collapsed critic.
+            value = self._value(state, features, step % self.trainer.num_steps)
         rate = self.trainer.learning_rate
         moved = [
             weight + rate * gradient

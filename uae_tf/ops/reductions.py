@@ -67,11 +67,11 @@ def all_finite(x: Samples) -> tf.Tensor:
     return tf.reduce_all(tf.math.is_finite(flatten_samples(x)), axis=1)
 
 
-def cosine(x: Samples, other: Samples, epsilon: float = 1e-12) -> PerSample:
+def cosine(x: Samples, other: Samples) -> PerSample:
     """Cosine of the angle between ``x`` and ``other``, per sample, ``(batch,)``.
 
     All-zero samples give 0: they point nowhere, so nothing is said about them.
     """
     product = tf.reduce_sum(flatten_samples(x) * flatten_samples(other), axis=1)
-    norms = squared_norm(x) * squared_norm(other)
-    return product * tf.math.rsqrt(tf.maximum(norms, epsilon))
+    # Norms, not their squares, whose product is soon 0 in float32.
+    return tf.math.divide_no_nan(product, l2_norm(x) * l2_norm(other))
