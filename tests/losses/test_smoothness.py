@@ -36,6 +36,23 @@ def test_certain_predictions_stay_finite():
     np.testing.assert_allclose(kl_divergence(certain, certain), 0.0, atol=1e-6)
 
 
+def test_a_class_that_is_ruled_out_counts_nothing():
+    a, b = tf.constant([[1.0, 0.0, -np.inf]]), tf.constant([[0.0, 1.0, -np.inf]])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch((a, b))
+        found = kl_divergence(a, b), entropy(a)
+    expected = kl_divergence(a[:, :2], b[:, :2]), entropy(a[:, :2])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    gradients = [tape.gradient(found[0], a), tape.gradient(found[0], b)]
+    gradients.append(tape.gradient(found[1], a))
+    assert np.all(np.isfinite(gradients))
+    # Ruled out by p alone, too.
+    even = tf.zeros((1, 3))
+    np.testing.assert_allclose(
+        kl_divergence(a, even), np.log(3) - entropy(a), rtol=1e-6
+    )
+
+
 class LinearSoftmax:
     """logits = x W, whose Hessian of the divergence at r = 0 is known."""
 

@@ -9,10 +9,10 @@ from uae_tf.models import ResNet18, SimCLR, SimCLRAugment, projection_head
 IMAGES = np.random.default_rng(0).random((12, 8, 8, 3)).astype("float32")
 
 
-def small_encoder():
+def small_encoder(**settings):
     """Quick to trace, and with batch normalisation as a ResNet has it."""
     inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(8, 3, strides=2, use_bias=False)(inputs)
+    x = keras.layers.Conv2D(8, 3, strides=2, use_bias=False, **settings)(inputs)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x), name="small")
 
@@ -46,6 +46,23 @@ def test_a_step_minimises_nt_xent_of_two_views_in_one_batch():
     expected = NTXent(0.5)(z[:12], z[12:])
     got = model.train_on_batch(IMAGES, return_dict=True)
     assert float(got["loss"]) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("separate_batch_norm", [False, True])
+def test_regularizers_add_to_the_loss_in_training_once(separate_batch_norm):
+    penalty = keras.regularizers.L2(0.1)
+    model = SimCLR(
+        small_encoder(kernel_regularizer=penalty),
+        separate_batch_norm=separate_batch_norm,
+    )
+    z = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    contrast = float(NTXent(0.5)(z[:4], z[4:]))
+    added = 0.1 * np.sum(np.square(model.encoder.layers[1].kernel.numpy()))
+    loss = model.compute_loss(IMAGES[:4], y_pred=tf.constant(z))
+    assert float(loss) == pytest.approx(contrast + added, rel=1e-6)
+    model._project_views = lambda x, training: tf.constant(z)
+    loss = model.compute_loss(IMAGES[:4], training=False)
+    assert float(loss) == pytest.approx(contrast, rel=1e-6)
 
 
 def test_projections_and_features_are_of_the_images_as_they_are():
@@ -132,6 +149,19 @@ def test_a_resnet_trains_in_mixed_precision_on_views_in_full_precision():
     model.augment = keras.layers.Lambda(lambda x: seen.append(x) or x)
     model(fine, training=True)
     np.testing.assert_array_equal(seen[0], fine)
+
+
+def test_double_precision():
+    views = SimCLRAugment(seed=0)(IMAGES, training=True)
+    keras.config.set_floatx("float64")
+    try:
+        model = small_simclr()
+        again = model.augment(IMAGES.astype("float64"), training=True)
+        loss = model.train_on_batch(IMAGES)[0]
+    finally:
+        keras.config.set_floatx("float32")
+    np.testing.assert_array_equal(again, views)
+    assert np.isfinite(loss)
 
 
 def test_the_projection_scales_with_the_encoder():

@@ -67,6 +67,24 @@ def test_a_missing_part_is_an_error(encoder, tmp_path):
         load_weight_parts(encoder.weights, tmp_path)
 
 
+def test_a_save_that_was_killed_between_two_parts_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(weight_parts, "PART_BYTES", 8)
+    values = [keras.Variable(np.ones(2, "float32")) for _ in range(2)]
+    save_weight_parts(values, tmp_path)
+    with monkeypatch.context() as patched:
+        # One write, and no second.
+        writes = iter([weight_parts._write])
+        patched.setattr(weight_parts, "_write", lambda *part: next(writes)(*part))
+        for value in values:
+            value.assign([2.0, 2.0])
+        with pytest.raises(StopIteration):
+            save_weight_parts(values, tmp_path)
+    with pytest.raises(ValueError, match=r"weights-1\.npz and .*different saves"):
+        load_weight_parts(values, tmp_path)
+    save_weight_parts(values, tmp_path)
+    load_weight_parts(values, tmp_path)
+
+
 def test_what_float16_cannot_hold_is_refused(tmp_path):
     with pytest.raises(OverflowError, match="dtype='bfloat16'"):
         save_weight_parts([keras.Variable([[1e6]], name="large")], tmp_path)

@@ -82,6 +82,21 @@ def test_the_classifier_is_fixed_while_the_generator_moves():
         np.testing.assert_array_equal(old, new)
 
 
+def test_mixed_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = make(roles="joint")
+        x, z = batch(model)
+        weights = model.generator.get_weights()
+        model.generator_step(x, z, model.classifier(x))
+    finally:
+        keras.config.set_dtype_policy(before)
+    for old, new in zip(weights, model.generator.get_weights(), strict=True):
+        assert np.all(np.isfinite(new))
+        assert np.any(old != new)
+
+
 @pytest.mark.parametrize(("ceiling", "is_capped"), [("auto", True), (None, False)])
 def test_beyond_the_ceiling_there_is_nothing_to_gain(ceiling, is_capped):
     model = make(ceiling=ceiling, lambda_=0.0, roles="joint")
@@ -124,13 +139,17 @@ def test_bounded_changes_keep_their_length_and_learn_the_best_direction():
     best, mean = np.max(both_signs, axis=0).mean(), np.mean(both_signs)
     start = float(measures(model, x, z)[0])
     step = tf.function(model.generator_step)
-    for _ in range(200):
+    reached = []
+    for update in range(300):
         step(x, z, model.classifier(x))
+        if update >= 200 and update % 10 == 0:
+            ends = [measures(model, x, sign * z)[0] for sign in (1.0, -1.0)]
+            reached.append(0.5 * float(sum(ends)))
     lengths = np.linalg.norm(model.generate(x, z) - x, axis=1)
     np.testing.assert_allclose(lengths, 0.5, rtol=1e-5)
-    ends = [0.5 * float(measures(model, x, sign * z)[0]) for sign in (1.0, -1.0)]
     assert start < 0.5 * (mean + best)
-    assert sum(ends) == pytest.approx(best, rel=0.1)
+    # Adam swings, and where a dip falls depends on a machine's rounding.
+    assert np.median(reached) == pytest.approx(best, rel=0.1)
 
 
 def test_an_encoder_without_weights_needs_the_joint_role():

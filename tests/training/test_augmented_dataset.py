@@ -246,6 +246,7 @@ def test_bad_dtype():
         ({"indices": [-1, 1, 2]}, r"`indices` must lie in \[0, 3\)"),
         ({"indices": [0.0, 1.0, 2.0]}, "`indices` must be a vector of whole numbers"),
         ({"copy": 1}, r"`copy` must lie in \[0, 1\). Received 1"),
+        ({"active": [True, False]}, r"`active` must be one bool .*\(3,\).*\(2,\)"),
     ],
 )
 def test_bad_examples_leave_the_slots_alone(arguments, message):

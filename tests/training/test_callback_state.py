@@ -10,6 +10,7 @@ import pytest
 from uae_tf.attacks import GaussianNoise
 from uae_tf.criteria import Reconstruction
 from uae_tf.training import AugmentedDataset, UAECallback
+from uae_tf.training.state import fingerprint
 
 EPOCHS = 8
 X = np.random.default_rng(0).random((24, 6)).astype("float32")
@@ -167,6 +168,17 @@ def test_other_settings_are_refused(run):
         ValueError, match=r"(?s)other settings.*mode: 'repl.*'keep' now"
     ):
         run(mode="keep")
+
+
+def test_labels_and_weights_tell_datasets_apart():
+    y, weight = np.arange(24), np.ones(24)
+    kinds = [(None, None), (y, None), (y[::-1], None), (y, weight), (y, 2 * weight)]
+    prints = [
+        json.dumps(fingerprint(AugmentedDataset(X, y, sample_weight=weight)))
+        for y, weight in 2 * kinds
+    ]
+    assert prints[:5] == prints[5:]
+    assert len(set(prints)) == 5
 
 
 def test_another_format_is_refused(run, tmp_path):

@@ -10,18 +10,20 @@ from uae_tf.models import SimCLRAugment
 SHAPE = (8, 8, 3)
 
 
-def encoder():
+def encoder(**settings):
     inputs = keras.Input(SHAPE)
-    maps = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv")(inputs)
+    conv = layers.Conv2D(4, 3, strides=2, use_bias=False, name="conv", **settings)
+    maps = conv(inputs)
     maps = layers.ReLU()(layers.BatchNormalization(name="norm")(maps))
     return keras.Model(inputs, layers.Flatten()(maps), name="encoder")
 
 
-def clae(**settings):
+def clae(regularizer=None, **settings):
     keras.utils.set_random_seed(0)
     augment = SimCLRAugment(strength=0.0, grey_probability=0.0, seed=0)
     projection = keras.Sequential([keras.Input((36,)), layers.Dense(8)])
-    return CLAE(encoder(), projection, augment=augment, **settings)
+    body = encoder(kernel_regularizer=regularizer)
+    return CLAE(body, projection, augment=augment, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +53,14 @@ def test_the_third_view_is_one_step_away_and_harder_to_find(images):
     assert loss(anchors, model.project(found, True, True)) > before
 
 
-def test_the_loss_has_both_terms(images):
-    model = clae(alpha=0.5)
+@pytest.mark.parametrize("factor", [0.0, 0.1])
+def test_the_loss_has_both_terms_and_regularizers(images, factor):
+    model = clae(alpha=0.5, regularizer=keras.regularizers.L1(factor))
     projections = model(images, training=True)
     first, second, adversarial = keras.ops.split(projections, 3, axis=0)
     loss = NTXent()
     expected = loss(first, second) + 0.5 * loss(first, adversarial)
+    expected += factor * np.sum(np.abs(model.encoder.get_layer("conv").kernel))
     assert float(model.compute_loss(images, y_pred=projections)) == pytest.approx(
         float(expected), rel=1e-5
     )

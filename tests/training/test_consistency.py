@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from uae_tf import (
     AdversarialGeneratorTraining,
@@ -9,6 +10,8 @@ from uae_tf import (
     VirtualAdversarialTraining,
 )
 from uae_tf.models import AdversarialExampleGenerator, DenseClassifier
+from uae_tf.training.compiled_once import CompiledOnce
+from uae_tf.training.guards import EpochStart, StopOnNonFinite
 
 
 def network(dropout=0.0, seed=0):
@@ -93,10 +96,41 @@ def test_it_predicts_and_evaluates_as_its_classifier(trained):
     assert logs["accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == y))
 
 
-def test_equal_seeds_give_equal_weights(trained):
+def test_equal_seeds_give_equal_weights_in_one_fit_or_two(trained):
     kind, model, _ = trained
-    again, _ = train(kind, dropout=0.3, entropy_minimization=True)
+    again = make(kind, dropout=0.3, entropy_minimization=True)
+    for _ in range(2):
+        again.fit(data(kind == "given"), verbose=0)
     assert_equal_weights(model, again)
+
+
+def test_epochs_are_counted_from_one_fit_to_the_next():
+    model = make("given", dropout=0.5)
+    masks = next(v for v in model.variables if "seed_generator_state" in v.path)
+    # A new model may begin anywhere, as one whose weights alone were kept.
+    for first, expected in ((4, 4), (0, 5), (6, 6), (2, 7)):
+        start = EpochStart(None, model.epochs_trained)
+        start.set_model(model)
+        start.on_epoch_begin(first)
+        assert masks.numpy()[1] == expected * 2**24
+        start.on_epoch_end(first)
+    kept = CompiledOnce(lambda: make("given"), 1)
+    kept().epochs_trained.assign(3)
+    assert int(kept().epochs_trained) == 0
+
+
+def test_the_loss_is_logged_after_another_compile():
+    model = KINDS["given"](network(), weight=0.0)
+    for _ in range(2):
+        model.compile("adam", run_eagerly=True)
+        # One callback need not be a list.
+        logs = model.fit(
+            points(6),
+            np.arange(6) % 2,
+            callbacks=keras.callbacks.EarlyStopping("loss"),
+            verbose=0,
+        ).history
+        assert logs["loss"] == pytest.approx(logs["nll"])
 
 
 def test_it_survives_a_keras_file_and_trains_on(trained, tmp_path):
@@ -178,6 +212,7 @@ def test_plain_arrays_are_the_supervised_mode():
 
 def test_a_weight_of_zero_leaves_the_unlabelled_out():
     supervised, logs = train("given", weight=0.0)
+    supervised = supervised.classifier
     assert set(logs) == {"loss", "nll", "accuracy"}
     plain = network()
     plain.compile(
@@ -223,6 +258,41 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(kind):
     assert all(np.all(np.isfinite(w)) for w in model.get_weights())
 
 
+def test_what_the_last_update_of_an_epoch_broke_is_not_kept():
+    model = make("generator")
+    state = [
+        *model.weights,
+        *model.optimizer.variables,
+        *model.generator_optimizer.variables,
+    ]
+    expected = [variable.numpy() for variable in state]
+    guard = StopOnNonFinite(["loss"])
+    guard.set_model(model)
+    guard.on_epoch_begin(0)
+    for variable in state:
+        if "float" in variable.dtype:
+            variable.assign(np.full(variable.shape, np.nan))
+    guard.on_epoch_begin(1)
+    with pytest.raises(FloatingPointError, match=r"epoch 2.*are those of the start"):
+        guard.on_train_batch_end(0, {"loss": np.nan})
+    for variable, value in zip(state, expected, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+@pytest.mark.parametrize("floatx", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["vat", "generator"])
+def test_samples_in_double_precision(kind, floatx):
+    # As `tf.data` gives them; of arrays Keras makes its own dtype.
+    x = tf.constant(points(4), tf.float64)
+    before = keras.config.floatx()
+    keras.config.set_floatx(floatx)
+    try:
+        logs = make(kind).train_step(((x, x), tf.constant([0, 1, 0, 1])))
+    finally:
+        keras.config.set_floatx(before)
+    assert logs["consistency"] > 0
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(policy):
     before = keras.config.dtype_policy()
@@ -234,6 +304,26 @@ def test_mixed_precision(policy):
         keras.config.set_dtype_policy(before)
     assert np.isfinite(logs["loss"][0])
     assert logs["consistency"][0] > 0
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.logits = keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.logits(x)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_subclassed_classifier_knows_what_it_was_built_with(kind):
+    classifier = Subclassed()
+    classifier(points(3))
+    assert KINDS[kind](classifier).num_classes == 2
+    shapeless = Subclassed()
+    shapeless.built = True
+    with pytest.raises(ValueError, match=r"must know the shape.*a property"):
+        KINDS[kind](shapeless)
 
 
 def test_bad_arguments():

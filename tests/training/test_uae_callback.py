@@ -325,6 +325,13 @@ def test_other_data_is_refused():
         model.fit(data.x, data.x, callbacks=[callback], verbose=0)
 
 
+def test_data_that_cannot_be_attacked_is_refused_before_training():
+    data = AugmentedDataset(np.full((20, 2), 255.0))
+    callback = UAECallback(data, GaussianNoise(0.1))
+    with pytest.raises(ValueError, match="outside bounds"):
+        totals().fit(data, epochs=1, callbacks=[callback], verbose=0)
+
+
 def test_an_unknown_metric_is_refused():
     with pytest.raises(ValueError, match=r"among the logs.*'inputs'.*'val_loss'"):
         noise_run(2, monitor="val_loss")

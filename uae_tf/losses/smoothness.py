@@ -21,7 +21,7 @@ def kl_divergence(logits: tf.Tensor, other_logits: tf.Tensor) -> PerSample:
     """``KL(p || q) = sum_k p_k (ln p_k - ln q_k)`` of two predictions, in nats.
 
     Args:
-        logits: ``(batch, classes)`` of p.
+        logits: ``(batch, classes)`` of p; -inf where a class is ruled out.
         other_logits: ``(batch, classes)`` of q.
 
     Returns:
@@ -35,20 +35,20 @@ def kl_divergence(logits: tf.Tensor, other_logits: tf.Tensor) -> PerSample:
     """
     log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32))
     log_q = tf.nn.log_softmax(tf.cast(other_logits, tf.float32))
-    return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
+    return _mean(log_p, log_p - log_q)
 
 
 def entropy(logits: tf.Tensor) -> PerSample:
     """``-sum_k p_k ln p_k`` of a prediction, in nats.
 
     Args:
-        logits: ``(batch, classes)``.
+        logits: ``(batch, classes)``; -inf where a class is ruled out.
 
     Returns:
         ``(batch,)`` float32, from 0 to ``ln(classes)``.
     """
     log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32))
-    return -tf.reduce_sum(tf.exp(log_p) * log_p, axis=-1)
+    return -_mean(log_p, log_p)
 
 
 def virtual_adversarial_perturbation(
@@ -133,3 +133,10 @@ def local_distributional_smoothness(
         logits_of, x, logits, start, epsilon, xi, power_iterations
     )
     return kl_divergence(tf.stop_gradient(logits), logits_of(x + r))
+
+
+def _mean(log_p: tf.Tensor, values: tf.Tensor) -> PerSample:
+    """``sum_k p_k values_k``, without the classes that are ruled out."""
+    # Their values are infinite, and 0 times that is NaN, in the gradient as well.
+    values = tf.where(log_p == float("-inf"), 0.0, values)
+    return tf.reduce_sum(tf.exp(log_p) * values, axis=-1)

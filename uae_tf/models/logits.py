@@ -1,10 +1,26 @@
-"""What a model must return to be treated as a classifier."""
+"""What a model takes, and what it must return to be treated as a classifier."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+
+
+def sample_shape(model: keras.Model) -> tuple[int | None, ...] | None:
+    """Return the shape of one sample as a model knows it, None where it does not.
+
+    Functional and Sequential models say it themselves; a subclassed one remembers the
+    shape it was built with.
+    """
+    shape: Any = getattr(model, "input_shape", None)
+    if shape is None:
+        shape = (model.get_build_config() or {}).get("input_shape")
+    # A list or a dict are several inputs; an empty tuple is none.
+    is_one = isinstance(shape, tuple | list) and len(shape) > 1
+    if not is_one or not all(isinstance(size, int | None) for size in shape):
+        return None
+    return tuple(shape[1:])
 
 
 def output_shape(model: keras.Model, sample_shape: tuple[int, ...]) -> Any:

@@ -152,6 +152,8 @@ class SimCLR(keras.Model):
     ) -> Any:
         """Return NT-Xent of two views, and count how often the positive is closest.
 
+        In training the losses of regularizers are added.
+
         Args:
             x: Images, or a pair of batches.
             y: Not used.
@@ -166,7 +168,11 @@ class SimCLR(keras.Model):
         logits, positives = nt_xent_logits(z_a, z_b, self.temperature)
         closest = ops.cast(ops.argmax(logits, axis=1), positives.dtype)
         self.accuracy.update_state(ops.equal(closest, positives))
-        return self._contrast(z_a, z_b)
+        loss = self._contrast(z_a, z_b)
+        for extra in self.losses if training else []:
+            # Keras's own: a replica adds its share.
+            loss += ops.cast(self._aggregate_additional_loss(extra), loss.dtype)
+        return loss
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as any Keras model; images in arrays are checked first."""

@@ -117,9 +117,7 @@ class SimCLRAugment(keras.layers.Layer):
             See `parameters`.
         """
         seed = self.seed_generator if seed is None else seed
-        return self.parameters(
-            keras.random.uniform((batch_size, NUM_UNIFORMS), seed=seed)
-        )
+        return self.parameters(_uniform((batch_size, NUM_UNIFORMS), seed))
 
     def parameters(self, uniforms: Any) -> dict[str, Any]:
         """Turn uniform numbers into the parameters of views.
@@ -216,9 +214,9 @@ class SimCLRAugment(keras.layers.Layer):
         context = replica_context()
         if context is None:
             shape = (batch_size, NUM_UNIFORMS)
-            return keras.random.uniform(shape, seed=self.seed_generator)
+            return _uniform(shape, self.seed_generator)
         shape = (context.num_replicas_in_sync * batch_size, NUM_UNIFORMS)
-        uniforms = keras.random.uniform(shape, seed=self.seed_generator)
+        uniforms = _uniform(shape, self.seed_generator)
         start = context.replica_id_in_sync_group * batch_size
         return uniforms[start : start + batch_size]
 
@@ -247,6 +245,11 @@ class SimCLRAugment(keras.layers.Layer):
                 f"shape {tuple(images.shape)}. For other channels set strength=0 and "
                 "grey_probability=0: crops and mirror images alone."
             )
+
+
+def _uniform(shape: tuple[Any, ...], seed: Any) -> Any:
+    # Of the layer's dtype, whatever Keras's default is.
+    return keras.random.uniform(shape, dtype="float32", seed=seed)
 
 
 def _check_strength(strength: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -38,7 +39,8 @@ def save_weight_parts(
             `"bfloat16"`, two digits and float32's range, for the state of an optimizer.
 
     Returns:
-        The files.
+        The files. A save that is killed between them leaves a mixture of two, which
+        `load_weight_parts` refuses.
 
     Raises:
         ValueError: Unknown `dtype`.
@@ -69,8 +71,9 @@ def save_weight_parts(
     shapes = [list(variable.shape) for variable in variables]
     header = {"dtype": dtype, "parts": len(parts), "shapes": shapes}
     parts[0]["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    save = _digest(parts)
     return [
-        _write(Path(folder) / f"{name}-{number}.npz", part)
+        _write(Path(folder) / f"{name}-{number}.npz", {**part, "save": save})
         for number, part in enumerate(parts)
     ]
 
@@ -89,13 +92,21 @@ def load_weight_parts(
 
     Raises:
         FileNotFoundError: A part is missing.
-        ValueError: The variables are not as many or not shaped as the saved ones.
+        ValueError: The variables are not as many or not shaped as the saved ones, or
+            the parts are of different saves. Nothing is set then.
     """
     folder = Path(folder)
     arrays = _read(folder / f"{name}-0.npz")
     header = json.loads(arrays.pop("header").tobytes())
+    save = arrays.pop("save", None)
     for number in range(1, header["parts"]):
-        arrays |= _read(folder / f"{name}-{number}.npz")
+        part = _read(folder / f"{name}-{number}.npz")
+        if not np.array_equal(part.pop("save", None), save):
+            raise ValueError(
+                f"{name}-{number}.npz and {name}-0.npz in {folder} are of different "
+                "saves, one of which was interrupted. Save again, or take another copy."
+            )
+        arrays |= part
     shapes = [list(variable.shape) for variable in variables]
     if shapes != header["shapes"]:
         different = [
@@ -133,6 +144,15 @@ def _restored(array: np.ndarray, dtype: str) -> np.ndarray:
     if array.dtype == np.uint16 and dtype == "bfloat16":
         return array.view(ml_dtypes.bfloat16).astype(np.float32)
     return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _digest(parts: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+    """What all parts of one save have in common; no random number, to be repeatable."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in part.values():
+            digest.update(array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> Path:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ..attacks import Attack, MatchedNoise
 from ..files import write_json
+from ..models.logits import sample_shape
 from .card import CARD, check_card, describe_model, describe_signature
 from .repository import ModelRepository
 from .signatures import (
@@ -21,7 +22,6 @@ from .signatures import (
     Signatures,
     find_encoder,
     reconstruction_criterion,
-    sample_shape,
 )
 
 

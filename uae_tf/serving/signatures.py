@@ -148,22 +148,6 @@ class Signatures:
         return (tf.TensorSpec((None,), tf.int64, name="y"),)
 
 
-def sample_shape(model: keras.Model) -> tuple[int | None, ...] | None:
-    """The shape of one sample as the model knows it, or None where it does not.
-
-    Functional and Sequential models say it themselves; a subclassed one remembers the
-    shape it was built with.
-    """
-    shape: Any = getattr(model, "input_shape", None)
-    if shape is None:
-        shape = (model.get_build_config() or {}).get("input_shape")
-    # A list or a dict are several inputs; an empty tuple is none.
-    is_one = isinstance(shape, tuple | list) and len(shape) > 1
-    if not is_one or not all(isinstance(size, int | None) for size in shape):
-        return None
-    return tuple(shape[1:])
-
-
 def find_encoder(
     model: keras.Model, shape: tuple[int | None, ...]
 ) -> keras.Layer | None:

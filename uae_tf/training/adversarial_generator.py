@@ -12,7 +12,7 @@ from ..losses import kl_divergence
 from ..ops import l2_norm, squared_norm
 from ..types import Samples
 from .arrays import check_choice
-from .consistency import ConsistencyTraining
+from .consistency import ConsistencyTraining, known_shape
 
 #: Who ascends the divergence and who descends the reconstruction error.
 ROLES = ("split", "joint", "anchored")
@@ -167,7 +167,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         encoder, decoder = self.generator.encoder, self.generator.decoder
         with tf.GradientTape(persistent=True) as tape:
             examples = decoder([encoder(x, training=True), z], training=True)
-            change = tf.cast(examples - x, tf.float32)
+            change = tf.cast(examples, tf.float32) - tf.cast(x, tf.float32)
             squares = squared_norm(change)
             divergence = kl_divergence(logits, self.passive_logits(examples))
             gain = self.alpha * tf.reduce_mean(self._capped(divergence))
@@ -247,7 +247,7 @@ def check_generator(generator: keras.Model, classifier: keras.Model) -> None:
             "`generator` must have `encoder`, `decoder` and `noise_dim`, as an "
             f"AdversarialExampleGenerator has. Received: {generator!r}"
         )
-    wanted = tuple(classifier.input_shape[1:])
+    wanted = known_shape(classifier)
     shapes = {
         "input": tuple(generator.encoder.input_shape[1:]),
         "output": tuple(generator.decoder.output_shape[1:]),

@@ -236,8 +236,8 @@ class AugmentedDataset(EpochDataset):
                 but the sample put back.
 
         Raises:
-            ValueError: a shape that does not fit the data, an index or copy out of
-                range, or NaN or infinity. The slots are then unchanged.
+            ValueError: a shape that does not fit the data or the indices, an index or
+                copy out of range, or NaN or infinity. The slots are then unchanged.
         """
         examples = as_samples("examples", examples)
         rows = as_indices(indices, self.num_samples)
@@ -251,6 +251,12 @@ class AugmentedDataset(EpochDataset):
             raise ValueError(
                 f"`copy` must lie in [0, {self.copies}). Received {copy!r}. Build the "
                 "dataset with a larger `copies` for more examples per sample."
+            )
+        active = np.asarray(active, bool)
+        if active.shape not in ((), (len(rows),)):
+            raise ValueError(
+                f"`active` must be one bool or have shape ({len(rows)},), one per "
+                f"index. Received shape {active.shape}."
             )
         self._slots[(1 + copy) * self.num_samples + rows] = examples
         self._active[copy, rows] = active

@@ -109,7 +109,10 @@ class CLAE(SimCLR):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Both losses in training, SimCLR's alone in evaluation."""
+        """Both losses in training, SimCLR's alone in evaluation.
+
+        An activity regularizer counts in all passes, also the one for the views' step.
+        """
         if not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         first, second, adversarial = tf.split(y_pred, 3, axis=0)

@@ -47,13 +47,15 @@ class CompiledOnce:
             fresh.steps_per_execution = self.steps_per_execution
             self._model = fresh
         else:
-            for kept, new in zip(_state(self._model), _state(fresh), strict=True):
+            for kept, new in zip(
+                training_state(self._model), training_state(fresh), strict=True
+            ):
                 kept.assign(new)
         return self._model
 
 
-def _state(model: keras.Model) -> list[keras.Variable]:
-    """All that a training changes. Metrics are reset by `fit`."""
+def training_state(model: keras.Model) -> list[keras.Variable]:
+    """All that a training changes. Metrics, which are among it, `fit` resets."""
     model.optimizer.build(model.trainable_variables)
     found = list(model.variables)
     for value in vars(model).values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from ..losses import entropy, kl_divergence
-from ..models import check_logits
 from ..models.adversarial import descend
+from ..models.logits import check_logits, sample_shape
 from ..types import Samples
 from .arrays import check_count
 from .guards import EpochStart, StopOnNonFinite
@@ -91,6 +90,14 @@ class ConsistencyTraining(keras.Model):
         self.entropy_minimization = entropy_minimization
         self.ramp_updates = check_count("ramp_updates", ramp_updates, minimum=0)
         self.seed = check_count("seed", seed, minimum=0)
+        # A weight, so that a run resumed from a file counts on.
+        self.epochs_trained = self.add_weight(
+            name="epochs_trained",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+        )
         # A variable, so that a training with another seed can use the compiled step.
         self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.terms = {
@@ -137,10 +144,14 @@ class ConsistencyTraining(keras.Model):
     def fit(self, x: Any = None, y: Any = None, **settings: Any) -> Any:
         """Trains, as ``keras.Model.fit``; see the class for the data.
 
-        A resumed run draws the batches, noise and dropout masks of a straight one.
+        A resumed run draws the batches, noise and dropout masks of a straight one, a
+        later `fit` goes on with those of later epochs.
         """
-        callbacks = settings.pop("callbacks", None) or []
-        own = [EpochStart(x), StopOnNonFinite([*self._term_names(), "loss"])]
+        callbacks = keras.tree.flatten(settings.pop("callbacks", None) or [])
+        own = [
+            EpochStart(x, self.epochs_trained),
+            StopOnNonFinite([*self._term_names(), "loss"]),
+        ]
         return super().fit(x, y, callbacks=[*own, *callbacks], **settings)
 
     def call(self, inputs: Samples, training: bool | None = None) -> tf.Tensor:
@@ -149,6 +160,8 @@ class ConsistencyTraining(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Takes one step on a batch of labelled and unlabelled samples."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        # What Keras does to arrays, but not to `tf.data`.
+        x = keras.tree.map_structure(_as_floatx, x)
         labelled, unlabelled, given = self._parts(x)
         with tf.GradientTape() as tape:
             logits = self.classifier(labelled, training=True)
@@ -157,7 +170,8 @@ class ConsistencyTraining(keras.Model):
             loss = nll
             if self.has_unlabelled_terms:
                 added = self._unlabelled_terms(unlabelled, given, tape)
-                loss += self.ramp() * sum(factor * t for factor, t in added.values())
+                extra = self.ramp() * sum(factor * t for factor, t in added.values())
+                loss += tf.cast(extra, loss.dtype)
                 terms |= {name: term for name, (_, term) in added.items()}
             scaled = self.optimizer.scale_loss(loss)
         descend(self.optimizer, tape, scaled, self.classifier.trainable_variables)
@@ -211,7 +225,7 @@ class ConsistencyTraining(keras.Model):
         """Standard normal numbers that follow from (seed, update, stream)."""
         update = tf.cast(self.optimizer.iterations.value, tf.int64)
         first = tf.cast(self.seed_generator.state.value[0], tf.int64) * 64 + stream
-        return tf.random.stateless_normal(shape, tf.stack([first, update]))
+        return _as_floatx(tf.random.stateless_normal(shape, tf.stack([first, update])))
 
     def record(self, **terms: tf.Tensor) -> None:
         """Adds this update's value of each term to its mean over the epoch."""
@@ -270,7 +284,7 @@ class ConsistencyTraining(keras.Model):
             )
         return x[0], x[1], x[2] if len(x) == 3 else None
 
-    @functools.cached_property
+    @property
     def _loss_metric(self) -> keras.metrics.Metric:
         return next(metric for metric in self.metrics if metric.name == "loss")
 
@@ -280,7 +294,8 @@ def check_classifier(classifier: keras.Model) -> int:
 
     Raises:
         TypeError: it is no Keras model.
-        ValueError: it is not built, or does not return logits.
+        ValueError: it is not built, does not know the shape of its samples, or does
+            not return logits.
     """
     if not isinstance(classifier, keras.Model):
         raise TypeError(
@@ -292,4 +307,25 @@ def check_classifier(classifier: keras.Model) -> int:
             f"`classifier` must be built. Received {classifier.name!r} without "
             "weights: call it once on a batch, or give it a keras.Input."
         )
-    return check_logits(classifier, tuple(classifier.input_shape[1:]))
+    return check_logits(classifier, known_shape(classifier))
+
+
+def known_shape(classifier: keras.Model) -> tuple[int | None, ...]:
+    """Returns the shape of one sample of a built model.
+
+    Raises:
+        ValueError: the model does not know it.
+    """
+    shape = sample_shape(classifier)
+    if shape is None:
+        raise ValueError(
+            "`classifier` must know the shape of its samples. Received "
+            f"{classifier.name!r}, which does not. Give it a property `input_shape`, "
+            "such as (None, 28, 28, 1)."
+        )
+    return shape
+
+
+def _as_floatx(tensor: tf.Tensor) -> tf.Tensor:
+    is_floating = tf.as_dtype(tensor.dtype).is_floating
+    return tf.cast(tensor, keras.config.floatx()) if is_floating else tensor

@@ -179,6 +179,8 @@ def fingerprint(data: AugmentedDataset) -> dict[str, Any]:
     return {
         "shape": list(data.x.shape),
         "crc32": zlib.crc32(data.x),
+        "y_crc32": _checksum(data.y),
+        "sample_weight_crc32": _checksum(data.sample_weight),
         "copies": data.copies,
         "batch_size": data.batch_size,
         "target": data.target,
@@ -186,6 +188,11 @@ def fingerprint(data: AugmentedDataset) -> dict[str, Any]:
         "seed": data.seed,
         "samples_per_epoch": data.samples_per_epoch,
     }
+
+
+def _checksum(array: np.ndarray | None) -> int | None:
+    # As bytes: not every dtype of labels is a buffer that zlib takes.
+    return None if array is None else zlib.crc32(array.view(np.uint8))
 
 
 def _write_slots(file: IO[bytes], data: AugmentedDataset) -> None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from ..attacks import Attack
+from ..attacks.batches import check_samples
 from .arrays import check_choice, check_count
 from .augmented_dataset import AugmentedDataset
 from .phases import PhaseRecord, PhaseSchedule, empty_logs
@@ -62,9 +63,9 @@ class UAECallback(keras.callbacks.Callback):
 
     Raises:
         TypeError: `data` is no `AugmentedDataset`.
-        ValueError: a number or choice out of range; `fit` was given other data or
-            `steps_per_epoch`; `monitor` is not among the logs; a `state_path` that is
-            misplaced or belongs to another run.
+        ValueError: a number or choice out of range; `data` lies outside the attack's
+            bounds; `fit` was given other data or `steps_per_epoch`; `monitor` is not
+            among the logs; a `state_path` that is misplaced or belongs to another run.
 
     Randomness: examples follow from the weights, `attack.seed` and the phase; the order
     of an epoch from `data.seed` and the epoch. Counters of the model's seed generators
@@ -144,7 +145,7 @@ class UAECallback(keras.callbacks.Callback):
         return self._state.records
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that `fit` draws whole epochs of the dataset."""
+        """Checks that `fit` draws whole epochs of samples that can be attacked."""
         steps = (self.params or {}).get("steps")
         if steps is not None and steps != len(self.data):
             raise ValueError(
@@ -152,6 +153,8 @@ class UAECallback(keras.callbacks.Callback):
                 f"`steps_per_epoch`. Expected {len(self.data)} batches per epoch. "
                 f"Received {steps}."
             )
+        # Not all that the attack checks: the model need not be built yet.
+        check_samples(self.data.x, self.attack.bounds)
         # Which epoch a resumed run begins with is known after all callbacks had
         # their `on_train_begin`.
         self._is_fit_new = True
