@@ -179,7 +179,9 @@ def _no_verdict(results: Mapping[str, Any]) -> str:
 
 
 def _title(candidate: str, settings: Mapping[str, Any]) -> str:
-    model = f" a {settings['model']} model" if settings.get("model") else ""
+    kind = settings.get("model")
+    article = "an" if kind == "adversarial" else "a"
+    model = f" {article} {kind} model" if kind else ""
     dataset = f" on {settings['dataset']}" if settings.get("dataset") else ""
     return f"Does {candidate} help{model}{dataset}?"
 
