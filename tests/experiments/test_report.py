@@ -156,8 +156,9 @@ def test_page_tells_the_whole_story_in_order(results, images):
     ("shift", "tone"), [(-1.0, "helps"), (0.0, "no-effect"), (1.0, "hurts")]
 )
 def test_box_has_the_colour_of_the_verdict(results, shift, tone):
-    errors = {"duplicated": [5.0, 5.1, 5.0], "mine_uae": [5.0, 5.1, 5.0]}
-    errors["mine_uae"] = [v + shift for v in errors["mine_uae"]]
+    control = np.array([5.0, 5.1, 5.0])
+    moved = control + shift * np.array([1.0, 1.02, 1.0])
+    errors = {"duplicated": control.tolist(), "mine_uae": moved.tolist()}
     results["verdict"] = verdict(errors).to_dict()
     sections = Page(render_report(results, {})).all("section")
     assert sections[0]["class"] == f"verdict {tone}"
