@@ -35,7 +35,7 @@ def kl_divergence(logits: tf.Tensor, other_logits: tf.Tensor) -> PerSample:
     """
     log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32))
     log_q = tf.nn.log_softmax(tf.cast(other_logits, tf.float32))
-    return _mean(log_p, log_p - log_q)
+    return _expectation(log_p, log_p - log_q)
 
 
 def entropy(logits: tf.Tensor) -> PerSample:
@@ -48,7 +48,7 @@ def entropy(logits: tf.Tensor) -> PerSample:
         ``(batch,)`` float32, from 0 to ``ln(classes)``.
     """
     log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32))
-    return -_mean(log_p, log_p)
+    return -_expectation(log_p, log_p)
 
 
 def virtual_adversarial_perturbation(
@@ -135,7 +135,7 @@ def local_distributional_smoothness(
     return kl_divergence(tf.stop_gradient(logits), logits_of(x + r))
 
 
-def _mean(log_p: tf.Tensor, values: tf.Tensor) -> PerSample:
+def _expectation(log_p: tf.Tensor, values: tf.Tensor) -> PerSample:
     """``sum_k p_k values_k``, without the classes that are ruled out."""
     # Their values are infinite, and 0 times that is NaN, in the gradient as well.
     values = tf.where(log_p == float("-inf"), 0.0, values)

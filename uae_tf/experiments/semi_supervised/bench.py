@@ -43,7 +43,8 @@ _EPOCHS = 10
 #: Offset of the seeds that validation points of the circles are drawn with.
 _OTHER_POINTS = 100_000
 _MEASURED = 500
-#: A training of fewer weights than this takes less time than to trace its step.
+#: Of more, no model is kept: tracing is little of such a training, and a model for each
+#: setting would fill the memory.
 _FEW_WEIGHTS = 500_000
 
 Progress = Callable[[int, int | None], None]
@@ -208,6 +209,7 @@ class Bench:
         kept = self._trainees.get(trial)
         if kept is None:
             kept = CompiledOnce(factory, call_steps)
+        # Labels and seed are others than those it was made with.
         kept.factory = factory
         keras.utils.set_random_seed(seed)
         model = kept()
