@@ -83,9 +83,24 @@ def test_lanes_of_a_log_have_lines_of_their_own(clock):
 
 def test_time_left_is_not_that_of_jobs_done_before(clock):
     """Of a resumed run: three jobs are read, one of two is trained."""
-    lines = drawn_by_progress(clock, (0.1, 0.1, 0.1, 90.0, 90.0)).splitlines()
-    assert "left" not in lines[2]
-    assert lines[3].endswith(", about 1 min 30 s left")
+    screen = io.StringIO()
+    with JobProgress(5, Console(file=screen, force_terminal=False)) as bars:
+        bars.skip_jobs(3)
+        bars.start("seed 1: mine_uae, training")
+        clock[0] += 90.0
+        bars.finish_job()
+    assert screen.getvalue().splitlines() == [
+        "3 of 5 jobs done already",
+        "4 of 5 jobs done (seed 1: mine_uae, training) after 1 min 30 s, "
+        "about 1 min 30 s left",
+    ]
+
+
+def test_a_run_that_begins_has_no_line_about_jobs_done_already(clock):
+    screen = io.StringIO()
+    with JobProgress(2, Console(file=screen, force_terminal=False)) as bars:
+        bars.skip_jobs(0)
+    assert screen.getvalue() == ""
 
 
 def test_jobs_side_by_side_have_a_bar_each_and_share_the_time_left(clock):

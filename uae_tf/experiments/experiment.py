@@ -84,9 +84,8 @@ class Experiment(ResumableRun):
                 path.unlink(missing_ok=True)
 
     def run_jobs(self) -> None:
-        for seed in self.seeds:
-            for _ in set(self.settings.arms) - set(self._task(seed).arms):
-                self.progress.finish_job()
+        todo = sum(len(self._task(seed).arms) for seed in self.seeds)
+        self.progress.skip_jobs(len(self.seeds) * len(self.settings.arms) - todo)
         if self.workers:
             self._run_side_by_side()
             return

@@ -22,8 +22,6 @@ from rich.text import Text
 
 from .report.numbers import duration
 
-#: A job that took less was done before: a resumed run only counts it.
-_SECONDS_OF_WORK = 1.0
 #: A log hears of a step that goes on no more often than this.
 _SECONDS_BETWEEN_LINES = 60.0
 
@@ -113,19 +111,27 @@ class JobProgress:
         finally:
             self.start(outer)
 
+    def skip_jobs(self, number: int) -> None:
+        """So many more are done already: by a former run, or as another job."""
+        if number:
+            self._bars.advance(self._all, number)
+            jobs = self._bars.tasks[self._all]
+            if self._is_log:
+                self._print(
+                    f"{jobs.completed:.0f} of {jobs.total:.0f} jobs done already", 0
+                )
+
     def finish_job(self, lane: int = 0) -> None:
         """One more of all jobs is done."""
         now = time.monotonic()
         seconds, self._finished[lane] = now - self._finished[lane], now
-        if seconds >= _SECONDS_OF_WORK:
-            self._worked.append(seconds)
+        self._worked.append(seconds)
         self._bars.advance(self._all)
         jobs = self._bars.tasks[self._all]
-        if self._worked:
-            # Of all jobs: rich looks back half a minute, which most jobs outlast.
-            mean = sum(self._worked) / len(self._worked)
-            left = mean * jobs.remaining / len(self._jobs)
-            self._bars.update(self._all, ends=now + left)
+        # Of all jobs: rich looks back half a minute, which most jobs outlast.
+        mean = sum(self._worked) / len(self._worked)
+        left = mean * jobs.remaining / len(self._jobs)
+        self._bars.update(self._all, ends=now + left)
         if self._is_log:
             self._print(self._job_line(lane), lane)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,16 +128,15 @@ class _Experiment(ResumableRun):
     def _choices(self) -> dict[str, float]:
         return summary.choose(self.settings, self.runs, self.searched)
 
-    def _train(self, seeds: Iterable[int], trials: list[Trial]) -> None:
+    def _train(self, seeds: Sequence[int], trials: list[Trial]) -> None:
         # A dict, because two arms may be the same trial.
         todo: dict[TrialTask, None] = {}
         for seed in seeds:
             for trial in trials:
                 task = TrialTask(trial, seed, is_pictured=seed == self.seeds[0])
-                if task in todo or str(seed) in self.runs.get(trial.key, {}):
-                    self.progress.finish_job()
-                else:
+                if str(seed) not in self.runs.get(trial.key, {}):
                     todo[task] = None
+        self.progress.skip_jobs(len(seeds) * len(trials) - len(todo))
         # Closed, so that workers end where Ctrl-C comes in between.
         with contextlib.closing(self._work(todo)) as found:
             for lane, finding in found:

@@ -88,9 +88,10 @@ class _Experiment(ResumableRun):
     def run_jobs(self) -> None:
         self.progress.start("the attacked classifier")
         self.bench.images(self.bench.classifier())
-        for key in self.jobs:
-            if key not in self.runs:
-                self._run_job(key)
+        todo = [key for key in self.jobs if key not in self.runs]
+        self.progress.skip_jobs(len(self.jobs) - len(todo))
+        for key in todo:
+            self._run_job(key)
             self.progress.finish_job()
 
     def _run_job(self, key: str) -> None:
