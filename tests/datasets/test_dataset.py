@@ -15,6 +15,12 @@ def test_repr_says_what_is_inside():
     assert repr(make()) == expected
 
 
+def test_a_class_that_a_few_samples_lack_is_counted():
+    data = make()
+    few = Dataset(data.x_train[:2], data.y_train[:2], data.x_test, data.y_test, "few")
+    assert few.num_classes == 4
+
+
 def test_is_frozen():
     with pytest.raises(AttributeError):
         make().name = "other"

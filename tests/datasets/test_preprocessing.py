@@ -16,8 +16,14 @@ NAN = np.nan
 def test_scaling_knows_the_training_range_only():
     train, test = scale(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[4.0, 9.0]]))
     np.testing.assert_array_equal(train, [[0.0, 0.0], [1.0, 0.0]])
-    np.testing.assert_array_equal(test, [[1.0, 1.0]])
+    # The second feature's range is 5 to 5.
+    np.testing.assert_array_equal(test, [[1.0, 0.0]])
     assert train.dtype == test.dtype == np.float32
+
+
+def test_bytes_below_the_training_range_do_not_wrap():
+    train, test = np.array([[100], [200]], np.uint8), np.array([[50]], np.uint8)
+    assert scale(train, test)[1] == [[0.0]]
 
 
 def test_scaling_over_all_clips_nothing():
@@ -40,6 +46,11 @@ def test_a_class_without_a_value_takes_the_mean_of_all():
         np.array([[NAN], [2.0], [4.0]]), np.array([0, 1, 1]), np.zeros((1, 1))
     )
     assert filled[0, 0] == 3.0
+
+
+def test_a_feature_without_any_training_value_cannot_be_filled():
+    with pytest.raises(ValueError, match="2 rows without one in column 1"):
+        impute(np.array([[1.0, NAN], [2.0, NAN]]), np.arange(2), np.ones((1, 2)))
 
 
 def test_the_published_filling_averages_its_own_marks():
@@ -100,6 +111,12 @@ def test_a_direction_that_never_varies_is_not_blown_up():
     # At most 0.1 over the root of what is added to each variance.
     assert np.linalg.norm(difference, axis=1).max() < 0.1 / np.sqrt(1e-2)
     np.testing.assert_allclose(whitening.restore(whitening(other)), other, atol=1e-3)
+
+
+def test_a_direction_that_never_varies_needs_regularisation():
+    x = np.column_stack([np.arange(5.0), np.ones(5)])
+    with pytest.raises(ValueError, match=r"above 0 .* regularisation=0.0"):
+        ZCAWhitening.fit(x, regularisation=0.0)
 
 
 def test_whitening_knows_what_it_was_fitted_to_only():

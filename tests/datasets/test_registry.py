@@ -54,6 +54,8 @@ def test_samples_of_another_type(samples):
 def test_unknown_name_lists_the_known():
     with pytest.raises(ValueError, match=r"'minst'.*digits, circles, mnist, fashion_m"):
         datasets.load("minst")
+    with pytest.raises(ValueError, match="'minst'"):
+        datasets.is_at_hand("minst")
 
 
 @pytest.mark.parametrize(

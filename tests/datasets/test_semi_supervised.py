@@ -49,6 +49,11 @@ def test_too_few_labels():
         semi_supervised_split(toy(), 0)
 
 
+def test_more_labels_at_random_than_there_are_samples():
+    with pytest.raises(ValueError, match="60 training samples of 3 classes"):
+        semi_supervised_split(toy(), 21, balanced=False)
+
+
 def test_a_class_with_fewer_samples_than_labels():
     with pytest.raises(ValueError, match="class 2 has 10 training samples"):
         semi_supervised_split(toy(), 11)

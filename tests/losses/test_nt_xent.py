@@ -130,3 +130,8 @@ def test_views_that_do_not_pair_are_refused(shapes, message):
 def test_a_temperature_of_zero_is_refused():
     with pytest.raises(ValueError, match="temperature must be above 0"):
         NTXent(0.0)
+
+
+def test_one_view_of_each_sample_has_no_positive():
+    with pytest.raises(ValueError, match=r"two views or more.*\(3, 1, 8\)"):
+        nt_xent_per_sample(np.ones((3, 1, 8), "float32"), np.ones((5, 8), "float32"))

@@ -88,3 +88,11 @@ def test_layer_config_round_trip():
 def test_layer_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         SparsityPenalty(**arguments)
+
+
+@pytest.mark.parametrize("target", [0.0, 1.5])
+def test_kl_of_a_target_out_of_range_is_refused(target):
+    with pytest.raises(
+        ValueError, match=rf"lie in \(0, 1\). Received: target={target}"
+    ):
+        kl_sparsity(tf.fill((4, 3), 0.5), target)

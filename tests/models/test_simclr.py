@@ -76,6 +76,19 @@ def test_projections_and_features_are_of_the_images_as_they_are():
     assert model.predict(IMAGES, verbose=0).shape == (12, 2)
 
 
+def test_a_pair_is_projected_one_batch_after_the_other_and_may_be_evaluated():
+    model, others = small_simclr(separate_batch_norm=True), 1 - IMAGES
+    # Apart from the others: what an adversarial pass would have moved.
+    model.adversarial_encoder.layers[2].beta.assign_add(np.ones(8))
+    expected = np.concatenate(
+        [model.project(IMAGES), model.project(others, adversarial=True)]
+    )
+    np.testing.assert_array_equal(model((IMAGES, others)), expected)
+    pair = (IMAGES, others)
+    model.fit(pair, batch_size=6, validation_data=(pair,), verbose=0)
+    assert np.isfinite(model.evaluate(pair, batch_size=6, verbose=0)).all()
+
+
 def test_the_accuracy_counts_anchors_whose_positive_is_closest():
     model = small_simclr()
     a, b = np.eye(4, dtype="float32"), np.eye(4, dtype="float32")
@@ -120,6 +133,26 @@ def test_separate_batch_norm_keeps_adversarial_statistics_apart(tmp_path):
             model.project(IMAGES, adversarial=is_adversarial),
         )
     assert len(again.trainable_variables) == len(model.trainable_variables)
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_separate_batch_norm_reaches_models_within_the_encoder(is_nested):
+    encoder = small_encoder()
+    if is_nested:
+        encoder = keras.Sequential(
+            [keras.Input((8, 8, 3)), keras.layers.Rescaling(2.0, -1.0), encoder]
+        )
+    model = SimCLR(encoder, separate_batch_norm=True)
+    shared = {id(v) for v in model.encoder.variables}
+    own = [v for v in model.adversarial_encoder.variables if id(v) not in shared]
+    assert len(own) == 4
+    np.testing.assert_array_equal(
+        model.project(IMAGES, adversarial=True), model.project(IMAGES)
+    )
+    before = [v.numpy() for v in model.encoder.variables]
+    model.project(IMAGES, training=True, adversarial=True)
+    for old, variable in zip(before, model.encoder.variables, strict=True):
+        np.testing.assert_array_equal(variable, old)
 
 
 def test_survives_a_file_and_goes_on_with_the_views_it_would_have_drawn(tmp_path):
@@ -194,6 +227,22 @@ def test_the_projection_scales_with_the_encoder():
 def test_bad_images_are_refused_before_training(images, batch_size, message):
     with pytest.raises(ValueError, match=message):
         small_simclr().fit(images, batch_size=batch_size, verbose=0)
+
+
+def test_batches_of_one_are_refused_wherever_arrays_are_given():
+    model = small_simclr()
+    with pytest.raises(ValueError, match="the last one holds 1"):
+        model.evaluate(IMAGES[:7], batch_size=6, verbose=0)
+    options = {"batch_size": 5, "verbose": 0}
+    # 11 images to train on, 1 held out; then 8 and 4, of which 12 % 11 said nothing.
+    with pytest.raises(ValueError, match="Received 11 images in batches of 5"):
+        model.fit(IMAGES, validation_split=0.05, **options)
+    with pytest.raises(ValueError, match="Received 1 images"):
+        model.fit(IMAGES, validation_data=(IMAGES[:1],), **options)
+    before = model.get_weights()
+    options["batch_size"] = 11
+    model.fit(IMAGES, validation_split=0.3, **options)
+    assert any(np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
 def test_models_that_do_not_fit_each_other_are_refused():

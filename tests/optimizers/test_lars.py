@@ -74,3 +74,19 @@ def test_survives_a_config_with_its_schedule():
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         LARS(**settings)
+
+
+def test_weights_that_keras_is_told_not_to_decay_are_not():
+    optimizer = LARS(1.0, momentum=0.0, weight_decay=0.5, trust_coefficient=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    np.testing.assert_array_equal(steps(optimizer, [3.0, 4.0], [[0.0, 0.0]]), [3, 4])
+    # Adapted all the same.
+    optimizer = LARS(1.0, momentum=0.0, weight_decay=0.5, trust_coefficient=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    got = steps(optimizer, [3.0, 4.0], [[0.0, 9.0]])
+    np.testing.assert_allclose(got, [3.0, 3.5], rtol=1e-6)
+
+
+def test_no_decay_may_be_none_and_one_exclusion_a_name():
+    assert steps(LARS(weight_decay=None), [3.0], [[0.0]]) == [3.0]
+    assert LARS(exclude="bias").exclude == ("bias",)

@@ -20,6 +20,8 @@ def test_numbers_out_of_range_are_refused():
         simclr_schedule(1.0, 512, 10, 10)
     with pytest.raises(ValueError, match="above 0"):
         simclr_schedule(1.0, 0, 10)
+    with pytest.raises(ValueError, match="updates must be at least 1"):
+        LinearDecay(0.1, 0)
 
 
 def test_the_learning_rate_falls_to_zero_in_the_second_half():

@@ -33,7 +33,7 @@ def scale(
     low, high = seen.min(axis=0), seen.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
     # In double precision: a range squeezed by a mark of -1e5 would lose its digits.
-    parts = [np.clip((x - low) / width, 0.0, 1.0) for x in (train, test)]
+    parts = [(np.clip(x, low, high) - low) / width for x in (train, test)]
     return parts[0].astype(np.float32), parts[1].astype(np.float32)
 
 
@@ -53,6 +53,9 @@ def impute(
     Returns:
         Copies of both without NaN.
 
+    Raises:
+        ValueError: A feature has no training value at all.
+
     Example:
         >>> nan = float("nan")
         >>> train = np.array([[1.0], [nan], [5.0], [5.0]])
@@ -60,6 +63,12 @@ def impute(
         >>> train.ravel().tolist(), round(float(test[0, 0]), 2)
         ([1.0, 1.0, 5.0, 5.0], 3.67)
     """
+    empty = np.flatnonzero(np.isnan(train).all(axis=0))
+    if len(empty):
+        raise ValueError(
+            "Every feature must have a value in some training row. Received: "
+            f"{len(train)} rows without one in column {', '.join(map(str, empty))}."
+        )
     overall = np.nanmean(train, axis=0)
     filled = train.copy()
     for label in np.unique(labels):
@@ -177,6 +186,9 @@ class ZCAWhitening:
             regularisation: Added to the variance of every direction, in squared units
                 of `x`, so that those that hardly vary are not blown up.
 
+        Raises:
+            ValueError: `regularisation` is 0, and a direction does not vary.
+
         Cost:
             Of order N d^2 + d^3 in time; three (d, d) matrices and a copy of `x`.
         """
@@ -186,6 +198,11 @@ class ZCAWhitening:
         covariance = (flat.T @ flat / max(len(x) - 1, 1)).astype(np.float64)
         variances, directions = np.linalg.eigh(covariance)
         deviations = np.sqrt(np.maximum(variances, 0.0) + regularisation)
+        if not deviations.all():
+            raise ValueError(
+                "regularisation must be above 0 where samples do not vary in each "
+                f"direction. Received: regularisation={regularisation}."
+            )
         return cls(
             mean,
             ((directions / deviations) @ directions.T).astype(np.float32),

@@ -81,11 +81,7 @@ def load(
         >>> load("digits", samples=500)
         Dataset('digits', train=500, test=360, sample_shape=(8, 8, 1), classes=10)
     """
-    if name not in names():
-        raise ValueError(
-            f"Unknown data set. Received: name={name!r}. "
-            f"Expected one of: {', '.join(names())}."
-        )
+    _check_name(name)
     # Before the load, so that a typing error does not cost the loading time.
     count = _checked_samples(samples)
     if name == "circles":
@@ -110,11 +106,23 @@ def is_at_hand(name: str, data_dir: str | os.PathLike[str] | None = None) -> boo
         False only for a set that is built from files and has not been; whether a
         download works is seen when it is tried.
 
+    Raises:
+        ValueError: Unknown `name`.
+
     Example:
         >>> is_at_hand("digits")
         True
     """
+    _check_name(name)
     return name not in FILE_SETS or is_prepared(name, data_dir)
+
+
+def _check_name(name: str) -> None:
+    if name not in names():
+        raise ValueError(
+            f"Unknown data set. Received: name={name!r}. "
+            f"Expected one of: {', '.join(names())}."
+        )
 
 
 def _checked_samples(samples: int | None) -> int | None:

@@ -60,7 +60,7 @@ def semi_supervised_split(
     Args:
         data: Any data set.
         labels_per_class: Labelled samples per class, >= 1; without balance the mean
-            number.
+            number. Classes are those that the training split holds.
         validation: Training samples held out, drawn at random whatever their class.
             Defaults to 0, none.
         balanced: Whether each class has exactly `labels_per_class`. False draws
@@ -108,7 +108,7 @@ def semi_supervised_split(
         x_test=data.x_test,
         y_test=data.y_test,
         name=data.name,
-        num_classes=len(classes),
+        num_classes=data.num_classes,
     )
 
 
@@ -127,7 +127,12 @@ def _balanced(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray
 
 
 def _random(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
-    rows = np.arange(min(count * len(classes), len(labels)))
+    if count * len(classes) > len(labels):
+        raise ValueError(
+            f"labels_per_class={count} asks for more than there is: {len(labels)} "
+            f"training samples of {len(classes)} classes. Use fewer labels."
+        )
+    rows = np.arange(count * len(classes))
     missing = np.setdiff1d(classes, labels[rows])
     if len(missing):
         raise ValueError(

@@ -38,7 +38,8 @@ class NTXent(keras.losses.Loss):
         Scalar float32, in nats; `ln(2N - 1)` where all projections are equal.
 
     Raises:
-        ValueError: `temperature` is not positive, the shapes differ, or N is 1.
+        ValueError: `temperature` is not positive, the shapes differ, or N is 1. Where
+            a compiled graph does not know N, a batch of one has a loss of 0.
 
     Cost:
         O(N^2 d); 4 N^2 logits in memory.
@@ -88,7 +89,8 @@ def nt_xent_logits(z_a: Any, z_b: Any, temperature: float = 0.5) -> tuple[Any, A
         positive, (2n,) int32.
 
     Raises:
-        ValueError: The shapes differ, or there is only one pair.
+        ValueError: The shapes differ, or there is only one pair and the graph
+            knows it.
     """
     _check_pairs(z_a, z_b)
     local = ops.stack([_normalised(z_a), _normalised(z_b)], axis=1)
@@ -124,6 +126,9 @@ def nt_xent_per_sample(
     Returns:
         (N,) float32, in nats. All are normalised inside.
 
+    Raises:
+        ValueError: R is 1.
+
     Cost:
         O(N R (M + R) d).
 
@@ -135,6 +140,11 @@ def nt_xent_per_sample(
         SPEC 6.9.
     """
     count = views.shape[1]
+    if count < 2:
+        raise ValueError(
+            "views must hold two views or more of each sample: one alone has no "
+            f"positive. Received shape {tuple(views.shape)}."
+        )
     views = _normalised(views)
     own = ops.matmul(views, ops.transpose(views, (0, 2, 1)))
     others = ops.matmul(views, ops.transpose(_normalised(negatives)))

@@ -53,6 +53,9 @@ def kl_sparsity(activations: tf.Tensor, target: float = 0.1) -> tf.Tensor:
         Scalar tensor of Keras's `floatx`, 0 where every unit's mean activation is
         `target`.
 
+    Raises:
+        ValueError: `target` is out of range.
+
     Example:
         >>> round(float(kl_sparsity(tf.fill((4, 3), 0.5))), 4)
         0.3681
@@ -61,6 +64,7 @@ def kl_sparsity(activations: tf.Tensor, target: float = 0.1) -> tf.Tensor:
         SPEC 3.4. The published code clips to [1e-10, 1], which is infinite for a
         unit that is always on; here the upper end stays below 1 as well.
     """
+    _check_target(target)
     mean = tf.reduce_mean(_to_floatx(activations), axis=0)
     mean = tf.clip_by_value(mean, SMALLEST_ACTIVATION, 1.0 - 1e-7)
     on = target * tf.math.log(target / mean)
@@ -116,11 +120,7 @@ class SparsityPenalty(keras.layers.Layer):
                 raise ValueError(
                     f"{name} must be at least 0. Received: {name}={value}."
                 )
-        if not 0 < target < 1:
-            raise ValueError(
-                "target is a mean activation and must lie in (0, 1). "
-                f"Received: target={target}."
-            )
+        _check_target(target)
         _check_reduction(reduction)
         self.l1 = l1
         self.kl_weight = kl_weight
@@ -155,6 +155,14 @@ class SparsityPenalty(keras.layers.Layer):
 def _to_floatx(tensor: tf.Tensor) -> tf.Tensor:
     # A sum over a batch of images overflows float16, and 1e-10 is 0 there.
     return tf.cast(tensor, keras.config.floatx())
+
+
+def _check_target(target: float) -> None:
+    if not 0 < target < 1:
+        raise ValueError(
+            "target is a mean activation and must lie in (0, 1). "
+            f"Received: target={target}."
+        )
 
 
 def _check_reduction(reduction: str) -> None:

@@ -89,10 +89,12 @@ def batch_norm(name: str, **options: Any) -> keras.layers.BatchNormalization:
 def with_own_batch_norm(model: keras.Model, suffix: str) -> keras.Model:
     """Return a functional model that shares all weights but batch normalisation's.
 
-    Those are new ones, with a scale, a shift and statistics of their own.
+    Those are new ones, with a scale, a shift and statistics of their own, also those
+    of models within the model.
 
     Raises:
-        ValueError: The model was not made by Keras's functional API.
+        ValueError: The model, or one within it that normalises batches, was not made
+            by Keras's functional API.
     """
     # Subclassed models have no symbolic inputs to rebuild them from.
     if not getattr(model, "inputs", None):
@@ -102,6 +104,8 @@ def with_own_batch_norm(model: keras.Model, suffix: str) -> keras.Model:
         )
 
     def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, keras.Model) and _normalises_batches(layer):
+            return with_own_batch_norm(layer, suffix)
         if not isinstance(layer, keras.layers.BatchNormalization):
             return layer
         config = {**layer.get_config(), "name": f"{layer.name}_{suffix}"}
@@ -110,3 +114,8 @@ def with_own_batch_norm(model: keras.Model, suffix: str) -> keras.Model:
     # A plain functional model: `clone_model` would call a subclass's constructor.
     functional = keras.Model(model.inputs[0], model.outputs[0])
     return keras.models.clone_model(functional, clone_function=fresh)
+
+
+def _normalises_batches(model: keras.Model) -> bool:
+    norm = keras.layers.BatchNormalization
+    return any(isinstance(layer, norm) for layer in model._flatten_layers())

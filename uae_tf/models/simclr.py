@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from typing import Any
 
 import keras
@@ -41,16 +43,18 @@ class SimCLR(keras.Model):
 
     Call arguments:
         images: (N, H, W, C) float in [0, 1], or a pair of such batches.
-        training: bool. False projects the images as they are. True projects two random
-            views of each, which is what `fit` compares.
+        training: bool. False projects the images as they are, those of a pair one batch
+            after the other. True projects two random views of each image, or one of
+            each image of a pair, which is what `fit` compares.
 
     Returns:
-        Projections, float32, not normalised: (N, d_z), or with `training=True`
-        (2N, d_z), all first views and then all second views.
+        Projections, float32, not normalised: (N, d_z), or of a pair and with
+        `training=True` (2N, d_z), all first views and then all second views.
 
     Raises:
-        ValueError: A model is not built, or the two do not fit each other; in `fit` on
-            arrays, images outside [0, 1] or of another shape, or a batch below 2.
+        ValueError: A model is not built, or the two do not fit each other; in `fit` and
+            `evaluate` on arrays, images outside [0, 1] or of another shape, or a batch
+            below 2.
 
     Attributes:
         encoder, projection, augment, temperature: As given.
@@ -110,9 +114,13 @@ class SimCLR(keras.Model):
         self.built = True
 
     def call(self, images: Any, training: bool = False) -> Any:
-        if not training:
+        if training:
+            return self._project_views(images, training=True)
+        if not isinstance(images, (tuple, list)):
             return self.project(images)
-        return self._project_views(images, training=True)
+        first, second = images
+        z_b = self.project(second, adversarial=self.separate_batch_norm)
+        return ops.concatenate([self.project(first), z_b], axis=0)
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -176,17 +184,33 @@ class SimCLR(keras.Model):
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as any Keras model; images in arrays are checked first."""
-        # Keras's own order of arguments: x, y, batch_size.
-        batch_size = kwargs.get("batch_size", args[1] if len(args) > 1 else None)
-        for images in x if isinstance(x, tuple) else (x,):
-            if isinstance(images, np.ndarray):
-                self._check_images(images, batch_size or 32)
+        given = inspect.signature(keras.Model.fit).bind(self, x, *args, **kwargs)
+        options = given.arguments
+        batch_size = options.get("batch_size") or 32
+        validation_size = options.get("validation_batch_size") or batch_size
+        for images in _arrays(x):
+            # As Keras holds samples out.
+            count = math.floor(len(images) * (1 - options.get("validation_split", 0)))
+            self._check_images(images[:count], batch_size)
+            if count < len(images):
+                self._check_images(images[count:], validation_size)
+        held_out = options.get("validation_data")
+        # Keras hands it to `evaluate`, but after the first epoch.
+        for images in _arrays(held_out[0] if isinstance(held_out, tuple) else None):
+            self._check_images(images, validation_size)
         if self.compiled and keras.backend.backend() == "tensorflow":
             # Or the first step makes the optimizer's variables, and Keras traces it
             # a second time: seven seconds for a ResNet-18.
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
         return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Measure as any Keras model; images in arrays are checked first."""
+        given = inspect.signature(keras.Model.evaluate).bind(self, x, *args, **kwargs)
+        for images in _arrays(x):
+            self._check_images(images, given.arguments.get("batch_size") or 32)
+        return super().evaluate(x, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -284,6 +308,12 @@ def projection_head(features: int) -> keras.Model:
             layers.append(keras.layers.ReLU(name=f"relu{number}", dtype="float32"))
     inputs = keras.Input(shape=(features,), name="features")
     return keras.Model(inputs, chain(layers, inputs), name="projection")
+
+
+def _arrays(x: Any) -> list[np.ndarray]:
+    """Images given as arrays, of one batch or of a pair."""
+    parts = x if isinstance(x, tuple) else (x,)
+    return [part for part in parts if isinstance(part, np.ndarray)]
 
 
 def _vector_length(name: str, model: keras.Model) -> int:

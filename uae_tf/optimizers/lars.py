@@ -29,7 +29,7 @@ class LARS(keras.optimizers.Optimizer):
         learning_rate: Number or Keras schedule. Defaults to 1.
         momentum: In [0, 1). Defaults to 0.9.
         weight_decay: Added to the gradient as `weight_decay * w`, before the norm; not
-            Keras's decoupled decay. Defaults to 1e-4 (SPEC 6.1).
+            Keras's decoupled decay. None is 0. Defaults to 1e-4 (SPEC 6.1).
         trust_coefficient: Fraction of its length that a weight moves by at rate 1.
             Defaults to 1e-3 (SPEC 6.5).
         exclude: Variables whose name, or a layer on whose path, is one of these.
@@ -58,12 +58,13 @@ class LARS(keras.optimizers.Optimizer):
         self,
         learning_rate: Any = 1.0,
         momentum: float = 0.9,
-        weight_decay: float = 1e-4,
+        weight_decay: float | None = 1e-4,
         trust_coefficient: float = 1e-3,
-        exclude: Sequence[str] = EXCLUDED,
+        exclude: str | Sequence[str] = EXCLUDED,
         name: str = "lars",
         **kwargs: Any,
     ) -> None:
+        weight_decay = weight_decay or 0.0
         super().__init__(
             learning_rate=learning_rate,
             weight_decay=weight_decay,
@@ -82,7 +83,7 @@ class LARS(keras.optimizers.Optimizer):
             )
         self.momentum = momentum
         self.trust_coefficient = trust_coefficient
-        self.exclude = tuple(exclude)
+        self.exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create one momentum slot per variable."""
@@ -95,6 +96,8 @@ class LARS(keras.optimizers.Optimizer):
         ]
         # Kept, since TensorFlow's update sees variables that have lost their path.
         self._excluded = [self.is_excluded(variable) for variable in variables]
+        # What Keras's `exclude_from_weight_decay` left.
+        self._decayed = [self._use_weight_decay(variable) for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable by one step."""
@@ -102,7 +105,8 @@ class LARS(keras.optimizers.Optimizer):
         gradient = ops.cast(gradient, variable.dtype)
         index = self._get_variable_index(variable)
         if not self._excluded[index]:
-            gradient = gradient + self.weight_decay * variable
+            if self._decayed[index]:
+                gradient = gradient + self.weight_decay * variable
             rate = rate * self._trust_ratio(gradient, variable)
         momentum = self._momenta[index]
         self.assign(momentum, self.momentum * momentum + rate * gradient)

@@ -59,7 +59,10 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         learning_rate: Of the first half.
-        updates: Of the whole run.
+        updates: Of the whole run, >= 1.
+
+    Raises:
+        ValueError: `updates` is below 1.
 
     Example:
         >>> decay = LinearDecay(0.1, 100)
@@ -71,6 +74,10 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, learning_rate: float, updates: int) -> None:
+        if updates < 1:
+            raise ValueError(
+                f"updates must be at least 1. Received: updates={updates}."
+            )
         self.learning_rate = learning_rate
         self.updates = updates
 
