@@ -46,6 +46,14 @@ def test_a_saved_model_is_exported_under_the_name_of_its_file(saved, tmp_path):
     assert card["attack"] is None
 
 
+def test_bounds_hold_without_an_attack_and_a_norm_needs_one(saved, tmp_path):
+    assert invoke(saved, tmp_path, "--bounds", "-1", "1").exit_code == 0
+    card = json.loads((tmp_path / "my_model/1/card.json").read_text())
+    assert card["model"]["bounds"] == [-1.0, 1.0]
+    refused = invoke(saved, tmp_path, "--norm", "squared")
+    assert "Give --attack as well" in str(refused.exception)
+
+
 def test_the_attack_is_the_one_asked_for(saved, tmp_path):
     options = ["--attack", "gaussian", "--preset", "strong", "--norm", "squared"]
     options += ["--steps", "2", "--bounds", "-1", "2", "--name", "a", "--version", "7"]

@@ -69,8 +69,12 @@ def export_command(
     steps: options.Steps = 40,
     norm: options.NormOption = Norm.L2,
     bounds: Annotated[
-        tuple[float, float], typer.Option(help="Smallest and largest value of x.")
-    ] = (0.0, 1.0),
+        tuple[float, float] | None,
+        typer.Option(
+            help="Smallest and largest value of x; default 0 1, and 0 255 for a model "
+            "whose input is of 8 bits.",
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(help="JSON file with description, data, licence, metrics ..."),
@@ -85,13 +89,19 @@ def export_command(
     is there is never overwritten. With --attack the server finds unsupervised
     adversarial examples itself: uae-tf export my.keras --attack gaussian
     """
+    if attack == AttackName.NONE and norm != Norm.L2:
+        raise ValueError(
+            "--norm is of the attack and its score. Give --attack as well."
+        )
     loaded: Any = keras.saving.load_model(model, compile=False)
+    chosen = {} if bounds is None else {"bounds": bounds}
     path = export(
         loaded,
         directory,
         name=model.stem if name is None else name,
         version=version,
-        attack=build_attack(loaded, attack, preset, norm, steps=steps, bounds=bounds),
+        attack=build_attack(loaded, attack, preset, norm, steps=steps, **chosen),
+        bounds=bounds,
         card=None if card is None else json.loads(card.read_text(encoding="utf-8")),
         server_directory=server_directory,
     )

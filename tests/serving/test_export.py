@@ -270,6 +270,14 @@ def test_training_on_leaves_what_was_exported(tmp_path):
         np.testing.assert_allclose(answer, expected, atol=1e-6)
 
 
+def test_bounds_beside_an_attack_are_the_attack_s(tmp_path):
+    model = dense()
+    attack = uae_tf.PGDAttack(uae_tf.Reconstruction(model), bounds=(-1.0, 1.0))
+    with pytest.raises(ValueError, match="those of the attack"):
+        uae_tf.export(model, tmp_path, attack=attack, bounds=(0.0, 1.0))
+    assert not list(tmp_path.iterdir())
+
+
 def other_attack():
     return uae_tf.PGDAttack(uae_tf.Reconstruction(dense()))
 
@@ -286,6 +294,8 @@ def other_attack():
         ({"card": {"data": object()}}, TypeError, r"card\.data is a object"),
         ({"name": "a/b"}, ValueError, "`name` must be of letters"),
         ({"version": -1}, ValueError, "`version` must be a positive"),
+        ({"card": ["a"]}, TypeError, "`card` must be a dict"),
+        ({"bounds": (1.0, 0.0)}, ValueError, "`bounds` must be .*low < high"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_written(
@@ -296,9 +306,40 @@ def test_bad_arguments_are_refused_before_anything_is_written(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "bounds", "expected"),
+    [
+        ("float32", None, (0.0, 1.0)),
+        ("float32", (-1.0, 1.0), (-1.0, 1.0)),
+        ("uint8", None, (0.0, 255.0)),
+    ],
+)
+def test_bytes_stand_for_the_range_of_the_model(tmp_path, dtype, bounds, expected):
+    inputs = keras.Input((8,), dtype=dtype)
+    outputs = keras.layers.Dense(8)(keras.layers.Rescaling(0.1)(inputs))
+    model = keras.Model(inputs, outputs)
+    path = uae_tf.export(model, tmp_path, bounds=bounds)
+    assert json.loads((path / "card.json").read_text())["model"]["bounds"] == [
+        *expected
+    ]
+    low, high = expected
+    answer = signatures(path)["serving_default_uint8"](x=X8)["reconstruction"]
+    x = low + (high - low) * (X8 / 255)
+    np.testing.assert_allclose(answer, model(x.astype("float32")), atol=1e-5)
+    if dtype == "uint8":
+        np.testing.assert_allclose(answer, model(X8), atol=1e-6)
+
+
+def test_outputs_within_outputs_are_refused(tmp_path):
+    inputs = keras.Input((8,))
+    x = keras.layers.Dense(8)(inputs)
+    with pytest.raises(ValueError, match="a dict or list of tensors"):
+        uae_tf.export(keras.Model(inputs, {"a": (x, x)}), tmp_path)
+
+
 def test_a_model_of_several_or_unknown_inputs_is_refused(tmp_path):
     x, z = keras.Input((8,)), keras.Input((8,))
-    with pytest.raises(ValueError, match="`input_shape`, the shape of one sample"):
+    with pytest.raises(ValueError, match=r"one input can be exported.*2 inputs"):
         uae_tf.export(keras.Model([x, z], x + z), tmp_path)
     images = keras.Input((None, None, 1))
     model = keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(images))

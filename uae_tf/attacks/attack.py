@@ -15,7 +15,7 @@ import tensorflow as tf
 from ..criteria import Criterion
 from ..ops import l2_norm, linf_norm, per_sample_seeds
 from ..types import PerSample, Samples, Seeds
-from .batches import Batch, batches, check_labels, check_samples
+from .batches import Batch, batches, check_labels, check_samples, checked_bounds
 from .replicas import over_replicas
 from .result import AttackResult
 
@@ -84,19 +84,12 @@ class Attack:
                 "`criterion` must be a uae_tf criterion, such as Reconstruction(model)."
                 f" Received: criterion={criterion!r}"
             )
-        low, high = bounds
-        if not (low < high and np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(
-                "`bounds` must be (low, high) with low < high, both finite. Received: "
-                f"{bounds}. Where nothing bounds the data pass its range: "
-                "bounds=(x.min(), x.max())."
-            )
         if restarts < 1:
             raise ValueError(
                 f"`restarts` must be at least 1. Received: restarts={restarts}"
             )
         self.criterion = criterion
-        self.bounds = (float(low), float(high))
+        self.bounds = checked_bounds(bounds)
         self.restarts = restarts
         self.seed = seed
         self.num_traces = 0

@@ -70,6 +70,18 @@ def check_samples(
         )
 
 
+def checked_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
+    """``(low, high)`` as Python floats; raises where they bound nothing."""
+    low, high = bounds
+    if not (low < high and np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(
+            "`bounds` must be (low, high) with low < high, both finite. Received: "
+            f"{bounds}. Where nothing bounds the data pass its range: "
+            "bounds=(x.min(), x.max())."
+        )
+    return float(low), float(high)
+
+
 def check_labels(y: np.ndarray, count: int, name: str = "y") -> None:
     """Raises where there is not one entry of ``y`` for each sample."""
     if np.ndim(y) == 0 or len(y) != count:

@@ -25,6 +25,8 @@ def check_card(card: Mapping[str, Any] | None) -> dict[str, Any]:
         ValueError: a field that a card does not have.
         TypeError: a value that JSON cannot hold.
     """
+    if not isinstance(card, Mapping | None):
+        raise TypeError(f"`card` must be a dict. Received: card={card!r}")
     card = {} if card is None else dict(card)
     unknown = sorted(set(card) - set(FIELDS))
     if unknown:

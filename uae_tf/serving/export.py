@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from ..attacks import Attack, MatchedNoise
+from ..attacks.batches import checked_bounds
 from ..files import write_json
 from ..models.logits import sample_shape
 from .card import CARD, check_card, describe_model, describe_signature
@@ -32,6 +33,7 @@ def export(
     name: str | None = None,
     version: int | None = None,
     attack: Attack | None = None,
+    bounds: tuple[float, float] | None = None,
     encoder: keras.Layer | None = None,
     input_shape: Sequence[int | None] | None = None,
     card: Mapping[str, Any] | None = None,
@@ -52,9 +54,11 @@ def export(
         name: of the model in the repository; default the model's own.
         version: a positive whole number that is not there yet; default the next.
         attack: any attack on ``model``, put into the graph with all of its iterations.
-            Its bounds are those of the 8-bit forms, and its criterion's loss is the
-            score; without one these are (0, 1) and, where the output fits the input,
-            :class:`uae_tf.Reconstruction`.
+            Its criterion's loss is the score; without one that is of
+            :class:`uae_tf.Reconstruction`, where the output fits the input.
+        bounds: smallest and largest value of x, for which 0 and 255 stand in the 8-bit
+            forms; default the attack's, and without one (0, 1), or (0, 255) of a model
+            whose input is of 8 bits itself.
         encoder: from samples to codes, sharing the model's layers; default
             ``model.encoder``, if there is one.
         input_shape: of one sample; default as the model was built. None for axes of
@@ -94,7 +98,7 @@ def export(
     encoder = find_encoder(model, shape) if encoder is None else encoder
     criterion = attack.criterion if attack else None
     criterion = criterion or reconstruction_criterion(model, shape)
-    bounds = attack.bounds if attack else (0.0, 1.0)
+    bounds = _bounds(model, attack, bounds)
     signatures = Signatures(model, shape, encoder, criterion, attack, bounds)
     fields |= describe_model(model, bounds, criterion, attack)
 
@@ -155,14 +159,36 @@ def _check_model(
             f"The model {model.name!r} is not built, so it has no weights to export. "
             "Call it once on a batch, or give it a keras.Input."
         )
+    if len(getattr(model, "inputs", None) or ()) > 1:
+        raise ValueError(
+            "A model of one input can be exported. Received: "
+            f"{model.name!r} with {len(model.inputs)} inputs."
+        )
     shape = sample_shape(model) if input_shape is None else tuple(input_shape)
     if not shape:
         raise ValueError(
             f"`input_shape`, the shape of one sample, is not known of {model.name!r}: "
-            "it has several inputs, or was built without a shape. Pass it, such as "
+            "it was built without one. Pass it, such as "
             f"(28, 28, 1). Received: input_shape={input_shape!r}"
         )
     return shape
+
+
+def _bounds(
+    model: keras.Model, attack: Attack | None, bounds: tuple[float, float] | None
+) -> tuple[float, float]:
+    if attack is not None:
+        if bounds is not None and checked_bounds(bounds) != attack.bounds:
+            raise ValueError(
+                "`bounds` must be those of the attack. Received: "
+                f"bounds={bounds} and an attack with bounds={attack.bounds}."
+            )
+        return attack.bounds
+    if bounds is not None:
+        return checked_bounds(bounds)
+    inputs = getattr(model, "inputs", None) or ()
+    is_8_bit = any(tensor.dtype == "uint8" for tensor in inputs)
+    return (0.0, 255.0 if is_8_bit else 1.0)
 
 
 def _check_attack(

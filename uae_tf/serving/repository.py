@@ -8,6 +8,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from pathlib import Path
 
 from ..files import write_atomic
@@ -56,7 +57,7 @@ class ModelRepository:
                 "`server_directory` must be absolute, as model servers demand. "
                 f"Received: server_directory={server_directory!r}"
             )
-        is_number = isinstance(version, int) and not isinstance(version, bool)
+        is_number = isinstance(version, Integral) and not isinstance(version, bool)
         if version is not None and not (is_number and version > 0):
             raise ValueError(
                 "`version` must be a positive whole number, or None for the next. "

@@ -100,7 +100,8 @@ class Signatures:
         low, high = self.bounds
 
         def rescaled(x: tf.Tensor, *others: tf.Tensor) -> Outputs:
-            x = low + (high - low) * (tf.cast(x, tf.float32) / 255.0)
+            # In this order 0 to 255 stay whole numbers where they are the bounds.
+            x = low + tf.cast(x, tf.float32) * (high - low) / 255.0
             # One rounding above the bound would be refused.
             return function(tf.clip_by_value(x, low, high), *others)
 
@@ -172,10 +173,15 @@ def reconstruction_criterion(
 
 
 def _named(outputs: Any, shape: tf.TensorShape) -> Outputs:
-    if isinstance(outputs, dict):
-        return {name: _as_float32(output) for name, output in outputs.items()}
     if isinstance(outputs, tuple | list):
-        return {f"output_{i}": _as_float32(part) for i, part in enumerate(outputs)}
+        outputs = {f"output_{i}": part for i, part in enumerate(outputs)}
+    if isinstance(outputs, dict):
+        if not all(tf.is_tensor(output) for output in outputs.values()):
+            raise ValueError(
+                "A model that gives a tensor, or a dict or list of tensors, can be "
+                f"exported. Received: one that gives {outputs}."
+            )
+        return {name: _as_float32(output) for name, output in outputs.items()}
     is_reconstruction = outputs.shape[1:].as_list() == shape[1:].as_list()
     name = "reconstruction" if is_reconstruction else "output"
     return {name: _as_float32(outputs)}
