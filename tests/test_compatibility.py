@@ -24,3 +24,33 @@ def test_every_difference_is_shown_with_both_sides():
     assert "old: saved 1, requested nothing" in message
     assert 'model: saved nothing, requested "conv"' in message
     assert "epsilon" not in message
+
+
+def test_what_is_equal_in_json_may_go_on():
+    saved = {"rate": 1, "limit": None, "other": float("nan"), "list": [2.0]}
+    requested = {"rate": 1.0, "limit": float("inf"), "other": np.nan, "list": (2,)}
+    assert is_compatible(saved, {**requested, "own": object()}, ignore=("own",))
+
+
+@pytest.mark.parametrize(
+    ("saved", "requested"),
+    [
+        (float("inf"), -float("inf")),
+        (float("nan"), 1.0),
+        (1.0, float("nan")),
+        (True, 1),
+        ([0], [False]),
+        ([{"b": 1}], [{"b": 2}]),
+        ([1], [1, 2]),
+        ({}, {"b": 1}),
+        ({"b": 1}, None),
+    ],
+)
+def test_no_difference_passes(saved, requested):
+    with pytest.raises(ValueError, match="  a"):
+        is_compatible({"a": saved}, {"a": requested})
+
+
+def test_a_dot_in_a_name_is_no_nesting():
+    with pytest.raises(ValueError, match=r'a: saved \{"b": 1\}, requested nothing'):
+        is_compatible({"a": {"b": 1}}, {"a.b": 1})

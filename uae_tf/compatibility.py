@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .files import to_plain
@@ -15,7 +16,8 @@ def is_compatible(
     """Check that a run with these settings may go on from those of a saved one.
 
     Both sides are compared as JSON would store them, so (8, 8) equals [8, 8] and
-    `numpy.int64(3)` equals 3.
+    `numpy.int64(3)` equals 3 and 3.0; `True` is not 1. NaN and infinity, which JSON
+    does not have, equal themselves and the null they were stored as.
 
     Args:
         saved: settings read from results.json.
@@ -37,14 +39,10 @@ def is_compatible(
           epochs: saved 30, requested 50...
     """
     sides = [
-        _flat({k: v for k, v in to_plain(side, "settings").items() if k not in ignore})
+        to_plain({k: v for k, v in side.items() if k not in ignore}, "settings", True)
         for side in (saved, requested)
     ]
-    lines = [
-        f"  {name}: saved {_shown(sides[0], name)}, requested {_shown(sides[1], name)}"
-        for name in dict.fromkeys([*sides[0], *sides[1]])
-        if _shown(sides[0], name) != _shown(sides[1], name)
-    ]
+    lines = list(_differences(*sides))
     if lines:
         raise ValueError(
             "These settings differ from those of the saved run:\n"
@@ -55,14 +53,32 @@ def is_compatible(
     return True
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Turn nested mappings into one level with dotted names."""
-    if not isinstance(value, dict) or not value:
-        return {prefix: value} if prefix else {}
-    flat: dict[str, Any] = {}
-    for key, entry in value.items():
-        flat |= _flat(entry, f"{prefix}.{key}" if prefix else key)
-    return flat
+def _differences(
+    saved: dict[str, Any], requested: dict[str, Any], prefix: str = ""
+) -> Iterator[str]:
+    """One line for every difference, under a dotted name where it is nested."""
+    for key in dict.fromkeys([*saved, *requested]):
+        if key in saved and key in requested:
+            sides = saved[key], requested[key]
+            if all(isinstance(side, dict) for side in sides):
+                yield from _differences(*sides, f"{prefix}{key}.")
+                continue
+            if _same(*sides):
+                continue
+        shown = _shown(saved, key), _shown(requested, key)
+        yield f"  {prefix}{key}: saved {shown[0]}, requested {shown[1]}"
+
+
+def _same(saved: Any, requested: Any) -> bool:
+    if isinstance(saved, dict) and isinstance(requested, dict):
+        return not any(_differences(saved, requested))
+    if isinstance(saved, list) and isinstance(requested, list):
+        return len(saved) == len(requested) and all(map(_same, saved, requested))
+    if isinstance(requested, float) and not math.isfinite(requested):
+        return saved is None or repr(saved) == repr(requested)
+    # In Python True equals 1.
+    is_alike = isinstance(saved, bool) == isinstance(requested, bool)
+    return is_alike and saved == requested
 
 
 def _shown(side: Mapping[str, Any], name: str) -> str:

@@ -119,12 +119,13 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     return results
 
 
-def to_plain(value: Any, where: str = "results") -> Any:
+def to_plain(value: Any, where: str = "results", keep_non_finite: bool = False) -> Any:
     """Turn numpy and its kin into what JSON has; see `write_json` for the rules.
 
     Args:
         value: the value, nested at will.
         where: its name, for the error.
+        keep_non_finite: True leaves NaN and infinity as they are.
 
     Returns:
         The same in dict, list, str, int, float, bool and None.
@@ -135,17 +136,22 @@ def to_plain(value: Any, where: str = "results") -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
+        return float(value) if keep_non_finite or math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {_key(k, where): to_plain(v, f"{where}.{k}") for k, v in value.items()}
+        return {
+            _key(k, where): to_plain(v, f"{where}.{k}", keep_non_finite)
+            for k, v in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [to_plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
+        return [
+            to_plain(v, f"{where}[{i}]", keep_non_finite) for i, v in enumerate(value)
+        ]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, datetime.date):
         return value.isoformat()
     if hasattr(value, "__array__"):
-        return _plain_array(np.asarray(value), where)
+        return to_plain(_listed(np.asarray(value), where), where, keep_non_finite)
     raise TypeError(
         f"{where} is a {type(value).__name__}, which JSON cannot hold: expected "
         "numbers, text, None, arrays, or mappings and sequences of these."
@@ -162,14 +168,14 @@ def _key(key: Any, where: str) -> str:
     )
 
 
-def _plain_array(array: np.ndarray, where: str) -> Any:
+def _listed(array: np.ndarray, where: str) -> Any:
     if array.dtype.kind not in "biufUO":
         raise TypeError(
             f"{where} is an array of {array.dtype}: expected numbers or text."
         )
     if array.dtype.kind == "O" and array.ndim == 0:
         raise TypeError(f"{where} holds an object that JSON cannot hold.")
-    return to_plain(array.tolist(), where)
+    return array.tolist()
 
 
 def _sync_folder(folder: Path) -> None:

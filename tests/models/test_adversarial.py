@@ -1,3 +1,9 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -64,6 +70,14 @@ def test_discriminator_learns_what_it_is_shown(model, digits):
     assert loss < 0.6 < np.log(2)
 
 
+@pytest.mark.parametrize("frozen", PARTS)
+def test_the_rest_trains_where_a_part_is_frozen(model, digits, frozen):
+    getattr(model, frozen).trainable = False
+    model.compile("adam", "mse")
+    found = moved(model, lambda: model.fit(digits.x_train[:32], verbose=0))
+    assert found == [part for part in PARTS if part != frozen]
+
+
 def test_three_optimizers_with_the_same_settings(model):
     optimizers = [
         model.optimizer,
@@ -107,6 +121,26 @@ def test_code_activation_is_selectable(digits):
     assert code.min() > 0.0
     assert code.max() < 1.0
     assert make((8, 8, 1), hidden_units=16).encoder(digits.x_test).numpy().min() < 0.0
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one_does():
+    found = subprocess.run(
+        [sys.executable, Path(__file__).with_name("mirrored_adversarial.py")],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr
+    one, two = (json.loads(found.stdout.splitlines()[-1])[k] for k in ("one", "two"))
+    for kind in ("logs", "evaluated"):
+        for name in ("loss", "encoder_loss"):
+            assert two[kind][name] == pytest.approx(one[kind][name], rel=1e-5)
+    for expected, weights in zip(one["encoder"], two["encoder"], strict=True):
+        np.testing.assert_allclose(weights, expected, atol=1e-6)
+    # By other random samples, but as far: not twice as far.
+    assert two["moved"] == pytest.approx(one["moved"], rel=0.1)
 
 
 def test_refuses_no_hidden_units():

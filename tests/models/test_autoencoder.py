@@ -142,6 +142,22 @@ def test_no_target_means_the_sample_itself(kind, x):
     assert histories[0] == histories[1]
 
 
+@pytest.mark.parametrize("kind", ["dense", "adversarial"])
+def test_weights_need_no_target(kind, x):
+    # Vectors: of images Keras wants weights of the rank of its losses.
+    x, weights = x.reshape(len(x), -1), np.linspace(0.0, 1.0, len(x))
+    results = []
+    for target in (None, x):
+        model = build(kind, 64)
+        found = [model.evaluate(x, target, sample_weight=weights, verbose=0)]
+        settings = {"batch_size": 16, "shuffle": False, "verbose": 0}
+        history = model.fit(x, target, sample_weight=weights, **settings).history
+        results.append([*found, history])
+    assert results[0] == results[1]
+    nothing = model.evaluate(x, sample_weight=0 * weights, verbose=0, return_dict=True)
+    assert nothing["loss"] == 0.0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_target_is_used(kind, x):
     model = build(kind)

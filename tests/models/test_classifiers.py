@@ -58,6 +58,17 @@ def test_published_sizes():
     assert large.get_layer("conv3_3").output.shape == (None, 6, 6, 128)
 
 
+def test_all_of_it_is_normalised_alike():
+    model = MAKE["convolutional"]()
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert norms[-1].name == "logits_norm"
+    assert {norm.epsilon for norm in norms} == {1e-6}  # SPEC 7.1.3
+
+
 def test_carlini_and_wagners_networks():
     mnist = build_classifier("mnist")
     maps = [mnist.get_layer(f"conv{block}_{i}") for block in (1, 2) for i in (1, 2)]

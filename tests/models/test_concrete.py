@@ -26,6 +26,17 @@ def small(**settings):
     return model
 
 
+class Temperatures(keras.callbacks.Callback):
+    """What the batches of a training saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(float(self.model.select.temperature))
+
+
 @pytest.fixture(scope="module")
 def trained():
     """A model that had the time to decide."""
@@ -117,7 +128,8 @@ def test_tries_start_anew_with_twice_the_epochs(monkeypatch):
     watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(1))
     model.fit(X, X, 48, 1, 0, [watcher], tries=3)
     assert epochs == [1]
-    assert len(seen) == 1
+    model.fit(X, None, 48, 2, 0, [watcher])
+    assert len(seen) == 3
 
 
 def test_a_second_fit_cools_anew_unless_it_goes_on():
@@ -125,26 +137,117 @@ def test_a_second_fit_cools_anew_unless_it_goes_on():
     model.fit(X, batch_size=24, epochs=2, verbose=0)
     again = model.fit(X, batch_size=24, epochs=2, verbose=0).history["temperature"]
     np.testing.assert_allclose(again, [1.0, 0.1], rtol=1e-4)
-    goes_on = model.fit(X, batch_size=24, epochs=3, initial_epoch=2, verbose=0)
+    recorder = Temperatures()
+    model.fit(X, batch_size=24, epochs=3, initial_epoch=2, callbacks=recorder)
     # The last of three epochs: from 10 * 0.01^(2/3) to the end.
-    np.testing.assert_allclose(goes_on.history["temperature"], [0.1], rtol=1e-4)
-    assert float(model._first_step) == 4.0
+    np.testing.assert_allclose(recorder.seen, [10 * 0.01 ** (5 / 6), 0.1], rtol=1e-4)
 
 
 def test_retrain_cools_over_its_updates_where_epochs_are_cut():
-    temperatures = []
-
-    class Recorder(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            temperatures.append(float(self.model.select.temperature))
+    recorder = Temperatures()
 
     def factory():
         model = small(input_shape=(12,))
         model.annealing_steps = 7
         return model
 
-    retrain(factory, X, updates=7, batch_size=20, callbacks=[Recorder()])
-    assert temperatures[-1] == pytest.approx(0.1, rel=1e-4)
+    retrain(factory, X, updates=7, batch_size=20, callbacks=[recorder])
+    assert recorder.seen[-1] == pytest.approx(0.1, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.Adam(1e-3, gradient_accumulation_steps=4),
+        # The first updates overflow and are skipped.
+        lambda: keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.Adam(1e-3), initial_scale=2.0**127
+        ),
+    ],
+    ids=["accumulated", "skipped"],
+)
+def test_a_batch_without_an_update_cools_too(optimizer):
+    model = small(input_shape=(12,))
+    model.compile(optimizer(), "mse", [1e3], steps_per_execution=2, jit_compile=False)
+    history = model.fit(X, epochs=2, batch_size=12, verbose=0).history
+    assert int(model.optimizer.iterations) < 8
+    np.testing.assert_allclose(history["temperature"], [1.0, 0.1], rtol=1e-4)
+
+
+def test_single_batches_cool_only_over_a_given_number(tmp_path):
+    model = small(input_shape=(12,))
+    model.train_on_batch(X)
+    assert float(model.select.temperature) == 10.0
+    model.annealing_steps = 4
+    model.train_on_batch(X)
+    assert float(model.select.temperature) == pytest.approx(10 * 0.01**0.25)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.annealing_steps == 4
+    loaded.train_on_batch(X)
+    assert float(loaded.select.temperature) == pytest.approx(1.0)
+    temperature = loaded.fit(X, epochs=2, verbose=0).history["temperature"]
+    assert temperature[-1] == pytest.approx(0.1)
+    model.annealing_steps = None
+    model.fit(X, batch_size=48, verbose=0)
+    model.select.anneal(0.5)
+    model.train_on_batch(X)
+    assert float(model.select.temperature) == 1.0
+    with pytest.raises(ValueError, match="annealing_steps must be a positive"):
+        model.annealing_steps = 0
+
+
+def test_an_interrupted_training_cools_on(tmp_path):
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    killer = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+    with pytest.raises(KeyboardInterrupt):
+        small(input_shape=(12,)).fit(
+            X, batch_size=24, epochs=2, verbose=0, callbacks=[backup, killer]
+        )
+    recorder = Temperatures()
+    again = small(input_shape=(12,))
+    again.fit(X, batch_size=24, epochs=2, verbose=0, callbacks=[backup, recorder])
+    np.testing.assert_allclose(recorder.seen, [10 * 0.01**0.75, 0.1], rtol=1e-4)
+
+
+def test_whole_numbers_are_reconstructed_as_floats_are():
+    x = (10 * X).astype("uint8")
+    found, wanted = (
+        small(input_shape=(12,)).fit(data, shuffle=False, verbose=0).history
+        for data in (x, x.astype("float32"))
+    )
+    assert found["loss"] == pytest.approx(wanted["loss"])
+    model = small(input_shape=(12,))
+    np.testing.assert_array_equal(model(x), model(x.astype("float32")))
+
+
+def test_weights_of_samples_count_without_a_target():
+    weights = np.linspace(0.0, 2.0, 48)
+    implicit, explicit = small(input_shape=(12,)), small(input_shape=(12,))
+    assert implicit.evaluate(X, sample_weight=weights, verbose=0) == pytest.approx(
+        explicit.evaluate(X, X, sample_weight=weights, verbose=0)
+    )
+    found = implicit.fit(X, sample_weight=weights, shuffle=False, verbose=0).history
+    wanted = explicit.fit(X, X, sample_weight=weights, shuffle=False, verbose=0).history
+    assert found == wanted
+
+
+def test_it_trains_under_a_strategy_without_a_target():
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = small(input_shape=(12,))
+    history = model.fit(X, batch_size=24, epochs=2, verbose=0).history
+    np.testing.assert_allclose(history["temperature"], [1.0, 0.1], rtol=1e-4)
+
+
+def test_there_is_no_selection_before_the_shape_is_known():
+    for name in ("selected_features", "probabilities"):
+        with pytest.raises(ValueError, match=r"no selection yet.*`input_shape`"):
+            getattr(ConcreteAutoencoder(3), name)
 
 
 def test_data_of_unknown_length_needs_to_be_told_its_end():

@@ -60,6 +60,21 @@ def test_the_temperature_falls_exponentially_and_stops_at_the_end():
     np.testing.assert_allclose(found, [8.0, 4.0, 2.0, 0.5, 0.5, 8.0], rtol=1e-5)
 
 
+def test_steps_go_on_from_wherever_the_temperature_stands():
+    layer = built()
+    # More of them than single precision can tell apart from one end to the other.
+    layer.anneal(0.5)
+    for _ in range(5):
+        layer.anneal_by_step(10_000_000)
+    np.testing.assert_allclose(layer.temperature, 0.01 ** (0.5e-6), rtol=1e-6)
+    for _ in range(3):
+        layer.anneal_by_step(4)
+    assert float(layer.temperature) == pytest.approx(0.1)
+    level = built(start_temperature=2.0, end_temperature=2.0)
+    level.anneal_by_step(3)
+    assert float(level.temperature) == 2.0
+
+
 def test_the_sample_is_the_formula():
     """softmax((logits + Gumbel) / temperature), with the layer's own uniforms."""
     layer = built()
@@ -119,6 +134,16 @@ def test_half_precision_keeps_its_logits_and_its_output_type():
     assert layer.logits.dtype == tf.float32
     layer.anneal(0.999)
     assert 0.1 < float(layer.temperature) < 0.1006
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool"])
+def test_whole_numbers_are_selected_as_floats(dtype):
+    whole = (10 * X).astype(dtype)
+    for training in (False, True):
+        found = built()(whole, training=training)
+        assert found.dtype == tf.float32
+        wanted = built()(whole.astype("float32"), training=training)
+        np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("embedding_dim", [None, 4])

@@ -87,6 +87,20 @@ def test_half_precision_keeps_statistics_in_float32():
     assert layer.moving_mean.numpy().dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_dtypes_the_kernel_does_not_know_are_left_to_keras(dtype):
+    x = RNG.normal(size=(6, 5, 4, 3)).astype("float32")
+    theirs, ours = pair(x.shape[1:], dtype=dtype)
+    for wanted, found in zip(outcome(theirs, x), outcome(ours, x), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_maps_that_are_not_cast_are_left_to_keras():
+    x = RNG.normal(size=(6, 5, 4, 3))
+    theirs, ours = pair(x.shape[1:], autocast=False)
+    np.testing.assert_array_equal(ours(x, training=True), theirs(x, training=True))
+
+
 def test_the_classifier_is_normalised_so_and_can_be_saved(tmp_path):
     model = ConvolutionalClassifier((12, 12, 3), 4, width=2)
     kinds = {type(layer) for layer in model.layers if "norm" in layer.name}

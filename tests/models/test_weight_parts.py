@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -90,3 +92,44 @@ def test_what_float16_cannot_hold_is_refused(tmp_path):
         save_weight_parts([keras.Variable([[1e6]], name="large")], tmp_path)
     with pytest.raises(ValueError, match="float16"):
         save_weight_parts([keras.Variable([[1.0]])], tmp_path, dtype="int8")
+
+
+def test_nan_is_named(tmp_path):
+    variable = keras.Variable([[np.nan]], name="kernel")
+    with pytest.raises(ValueError, match=r"kernel holds NaN or infinity"):
+        save_weight_parts([variable], tmp_path)
+    save_weight_parts([variable], tmp_path, dtype="bfloat16")
+    load_weight_parts([variable], tmp_path)
+    assert np.isnan(variable.numpy()).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("kept", ["bfloat16", "float16", "uint16", "int32", "float64"])
+def test_other_types_than_float32_are_kept_as_they_are(kept, dtype, tmp_path):
+    values = [
+        keras.Variable(shape, dtype=kept)
+        for shape in (7, [1, 3], np.arange(6).reshape(2, 3))
+    ]
+    before = [value.numpy() for value in values]
+    save_weight_parts(values, tmp_path, dtype=dtype)
+    for value in values:
+        value.assign(0 * value.numpy())
+    load_weight_parts(values, tmp_path)
+    for value, array in zip(values, before, strict=True):
+        assert value.numpy().dtype == array.dtype
+        np.testing.assert_array_equal(value.numpy(), array)
+
+
+def test_files_without_a_list_of_bfloat16_are_read(tmp_path):
+    """As they were before other types could be saved."""
+    header = {"dtype": "bfloat16", "parts": 1, "shapes": [[1, 2], [1]]}
+    np.savez(
+        tmp_path / "weights-0.npz",
+        header=np.frombuffer(json.dumps(header).encode(), np.uint8),
+        # The upper halves of 1.0 and -2.0.
+        **{"0000": np.uint16([[0x3F80, 0xC000]]), "0001": np.float32([0.1])},
+    )
+    values = [keras.Variable(np.zeros((1, 2))), keras.Variable(np.zeros(1))]
+    load_weight_parts(values, tmp_path)
+    np.testing.assert_array_equal(values[0].numpy(), [[1.0, -2.0]])
+    np.testing.assert_array_equal(values[1].numpy(), np.float32([0.1]))

@@ -106,6 +106,7 @@ class AdversarialAutoencoder(Autoencoder):
             ],
             name="discriminator",
         )
+        self.discriminator.trainable = self.trainable
         self.latent_dim = units
         self.code_activation = code_activation
         self.hidden_units = hidden_units
@@ -166,7 +167,7 @@ class AdversarialAutoencoder(Autoencoder):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         outputs = self(x, training=False)
         loss = self.compute_loss(x, y, outputs, sample_weight, training=False)
-        self._loss_metric.update_state(loss, sample_weight=tf.shape(x)[0])
+        self._update(self._loss_metric, loss * _replicas(), x)
         codes = self.encoder(x, training=False)
         self._update(self.discriminator_tracker, self._told_apart(codes, TEST_SEED), x)
         self._update(self.encoder_tracker, self._passed_for_prior(codes), x)
@@ -184,7 +185,8 @@ class AdversarialAutoencoder(Autoencoder):
             loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
             scaled = self.optimizer.scale_loss(loss)
         descend(self.optimizer, tape, scaled, self._reconstruction_variables)
-        self._update(self._loss_metric, loss, x)
+        # Of a replica's loss `compute_loss` returns its share, as Keras's does.
+        self._update(self._loss_metric, loss * _replicas(), x)
         return outputs
 
     def discriminator_step(self, x: tf.Tensor) -> None:
@@ -192,15 +194,17 @@ class AdversarialAutoencoder(Autoencoder):
         codes = self.encoder(x, training=False)
         with tf.GradientTape() as tape:
             loss = self._told_apart(codes, self.seed_generator)
+            share = loss / _replicas()
         variables = self.discriminator.trainable_variables
-        descend(self.discriminator_optimizer, tape, loss, variables)
+        descend(self.discriminator_optimizer, tape, share, variables)
         self._update(self.discriminator_tracker, loss, x)
 
     def encoder_step(self, x: tf.Tensor) -> None:
         """Move the encoder to make its codes pass for samples of the prior."""
         with tf.GradientTape() as tape:
             loss = self._passed_for_prior(self.encoder(x, training=True))
-        descend(self.encoder_optimizer, tape, loss, self.encoder.trainable_variables)
+            share = loss / _replicas()
+        descend(self.encoder_optimizer, tape, share, self.encoder.trainable_variables)
         self._update(self.encoder_tracker, loss, x)
 
     def get_config(self) -> dict[str, Any]:
@@ -255,13 +259,18 @@ def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(losses)
 
 
+def _replicas() -> int:
+    # Keras's optimizers add up the gradients of the replicas.
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def descend(
     optimizer: keras.optimizers.Optimizer,
     tape: tf.GradientTape,
     loss: tf.Tensor,
     variables: list[keras.Variable],
 ) -> None:
-    """Take one step of `optimizer` on `variables`.
+    """Take one step of `optimizer` on `variables`; without variables do nothing.
 
     Args:
         optimizer: Built for these variables.
@@ -269,5 +278,8 @@ def descend(
         loss: A scalar.
         variables: Those that move.
     """
+    # Of a frozen part there are none, which Keras's optimizers refuse.
+    if not variables:
+        return
     gradients = tape.gradient(loss, [variable.value for variable in variables])
     optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -12,6 +12,7 @@ import tensorflow as tf
 from .autoencoder import check_input_shape, sample_tail, vector_head
 from .bounded_change import UNET_HALVINGS, BoundedChange, dense_basis, unet_basis
 from .layers import chain, check_units
+from .scopes import channels_last
 
 #: Updates per compiled call of `pretrain` at most: beyond it nothing is gained.
 _MOST_STEPS = 25
@@ -224,6 +225,7 @@ class AdversarialExampleGenerator(keras.Model):
         )
 
     @classmethod
+    @channels_last()
     def _bounded(
         cls,
         shape: tuple[int, ...],
@@ -336,6 +338,7 @@ def _relu(width: int) -> keras.layers.Layer:
     return keras.layers.Dense(width, activation="relu")
 
 
+@channels_last()
 def _down(filters: int) -> list[keras.layers.Layer]:
     layers = []
     for number in range(_HALVINGS):
@@ -349,6 +352,7 @@ def _down(filters: int) -> list[keras.layers.Layer]:
     return layers
 
 
+@channels_last()
 def _up(filters: int, channels: int, activation: str) -> list[keras.layers.Layer]:
     layers = []
     for number in reversed(range(_HALVINGS - 1)):

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from .functional import FunctionalModel
 from .layers import chain
+from .scopes import channels_last
+from .self_target import SelfTarget
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from .recipes import Recipe
 
 
-class Autoencoder(keras.Model):
+class Autoencoder(SelfTarget, FunctionalModel):
     """Chain encoder and decoder layers into one functional Keras model.
 
     Subclasses hand over two lists of layers and a `get_config`. The whole is flat:
     `layers` lists every layer in order, so that a first convolution is found as
     `layers[1]`; `encoder` and `decoder` are models over the same layers and weights.
-    `fit(x)` and `evaluate(x)` without a target reconstruct `x` itself.
+    `fit(x)` and `evaluate(x)` without a target reconstruct `x` itself, weighted by
+    `sample_weight` where it is given.
+
+    To clone a model use `type(model).from_config(model.get_config())`:
+    `keras.models.clone_model` gives a plain functional model, as of every such class.
 
     Args:
         input_shape: Shape of one sample, without the batch axis.
@@ -57,49 +62,16 @@ class Autoencoder(keras.Model):
         code = chain(encoder_layers, inputs)
         super().__init__(inputs=inputs, outputs=chain(decoder_layers, code), **kwargs)
         code_inputs = keras.Input(shape=code.shape[1:], name="code")
-        self.encoder = keras.Model(inputs, code, name="encoder")
-        self.decoder = keras.Model(
-            code_inputs, chain(decoder_layers, code_inputs), name="decoder"
-        )
+        outputs = chain(decoder_layers, code_inputs)
+        flag = {"trainable": self.trainable}
+        self.encoder = keras.Model(inputs, code, name="encoder", **flag)
+        self.decoder = keras.Model(code_inputs, outputs, name="decoder", **flag)
         self.sample_shape = input_shape
         self.recipe: Recipe | None = None
 
-    def compute_loss(
-        self,
-        x: tf.Tensor | None = None,
-        y: tf.Tensor | None = None,
-        y_pred: tf.Tensor | None = None,
-        sample_weight: tf.Tensor | None = None,
-        training: bool = True,
-    ) -> tf.Tensor:
-        """Return the loss against `y`, or against `x` where there is no target."""
-        return super().compute_loss(
-            x=x,
-            y=x if y is None else y,
-            y_pred=y_pred,
-            sample_weight=sample_weight,
-            training=training,
-        )
-
-    def compute_metrics(
-        self,
-        x: tf.Tensor,
-        y: tf.Tensor | None,
-        y_pred: tf.Tensor,
-        sample_weight: tf.Tensor | None = None,
-    ) -> dict[str, Any]:
-        """Update the metrics against `y`, or against `x` where there is no target."""
-        return super().compute_metrics(
-            x, x if y is None else y, y_pred, sample_weight=sample_weight
-        )
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments every subclass shares."""
-        return {
-            "input_shape": list(self.sample_shape),
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        return {**super().get_config(), "input_shape": list(self.sample_shape)}
 
 
 def check_input_shape(input_shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -139,6 +111,7 @@ def check_latent_dim(latent_dim: int) -> int:
     return size
 
 
+@channels_last()
 def vector_head(input_shape: tuple[int, ...]) -> list[keras.layers.Layer]:
     """Return the layers that turn samples of `input_shape` into vectors."""
     return [keras.layers.Flatten(name="flatten")] if len(input_shape) > 1 else []

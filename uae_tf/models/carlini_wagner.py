@@ -8,13 +8,15 @@ from typing import Any
 import keras
 
 from .autoencoder import check_input_shape
+from .functional import FunctionalModel
 from .layers import chain, check_classes, check_units
+from .scopes import channels_last
 
 PADDINGS = ("valid", "same")
 
 
 @keras.saving.register_keras_serializable("uae_tf")
-class CarliniWagnerClassifier(keras.Model):
+class CarliniWagnerClassifier(FunctionalModel):
     """Classify images by the networks of Carlini and Wagner; the output is logits.
 
     Two 3x3 convolutions of `filters[0]`, pool; two of `filters[1]`, pool; dense
@@ -102,17 +104,17 @@ class CarliniWagnerClassifier(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
+            **super().get_config(),
             "input_shape": list(self.sample_shape),
             "num_classes": self.num_classes,
             "filters": list(self.filters),
             "units": self.units,
             "dropout": self.dropout,
             "padding": self.padding,
-            "name": self.name,
-            "trainable": self.trainable,
         }
 
 
+@channels_last()
 def _layers(
     filters: tuple[int, ...], units: int, classes: int, dropout: float, padding: str
 ) -> list[keras.layers.Layer]:

@@ -12,21 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from .autoencoder import check_input_shape
-from .concrete_select import ConcreteSelect
+from .concrete_select import ConcreteSelect, check_count
+from .self_target import SelfTarget
 
 #: Mean largest probability from which a selection counts as made (SPEC 5.3).
 CONVERGED = 0.998
-# Positional arguments of Keras's `fit` after `self`, `x` and `y`.
-_FURTHER = tuple(inspect.signature(keras.Model.fit).parameters)[3:]
+_FIT = inspect.signature(keras.Model.fit)
 
 
 @keras.saving.register_keras_serializable("uae_tf")
-class ConcreteAutoencoder(keras.Model):
+class ConcreteAutoencoder(SelfTarget, keras.Model):
     """Select the k features from which all others are reconstructed best.
 
     A `ConcreteSelect` layer in the place of the encoder, any network as decoder. `fit`
     cools the selection from the start to the end temperature, exponentially over its
-    updates; `fit(x)` and `evaluate(x)` without a target reconstruct `x` itself. Samples
+    batches; `fit(x)` and `evaluate(x)` without a target reconstruct `x` itself. Samples
     of any shape are flattened inside and put back.
 
     Args:
@@ -44,7 +44,7 @@ class ConcreteAutoencoder(keras.Model):
         **kwargs: `name` and `trainable` of `keras.Model`.
 
     Call arguments:
-        inputs: (batch, *input_shape) float.
+        inputs: (batch, *input_shape) numbers.
         training: bool; False is deterministic and looks at the selected features only.
 
     Returns:
@@ -53,9 +53,11 @@ class ConcreteAutoencoder(keras.Model):
     Attributes:
         select: the `ConcreteSelect` layer.
         decoder: what follows it.
-        annealing_steps: Updates the cooling is spread over. Defaults to None: those of
-            each call of `fit`. Set it where one training is several calls, or where
-            `fit` cannot know the number of batches.
+        annealing_steps: Batches of a whole cooling, which goes on from wherever the
+            temperature stands. Defaults to None: each call of `fit` cools over its own
+            batches, and `train_on_batch` leaves the temperature alone. Set it where
+            one training is several calls, or where `fit` cannot know the number of
+            batches.
 
     Raises:
         ValueError: what `ConcreteSelect` refuses, or a decoder whose output does not
@@ -94,12 +96,11 @@ class ConcreteAutoencoder(keras.Model):
             k, start_temperature, end_temperature, embedding_dim, seed, name="select"
         )
         self.decoder = decoder
-        self.annealing_steps: int | None = None
+        # Batches of the cooling for the compiled step, 0 where there is none.
+        self._num_steps = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._annealing_steps: int | None = None
         self.sample_shape: tuple[int, ...] | None = None
         self._has_default_decoder = decoder is None
-        # Where the current run began and how long it is; not part of the model.
-        self._first_step = tf.Variable(0.0, trainable=False)
-        self._num_steps = tf.Variable(1.0, trainable=False)
         if input_shape is not None:
             self.build((None, *check_input_shape(input_shape)))
 
@@ -160,26 +161,38 @@ class ConcreteAutoencoder(keras.Model):
             ValueError: `tries` is no positive integer, the model is not compiled, or
                 the number of batches is unknown.
         """
-        if not isinstance(tries, int) or tries < 1:
-            raise ValueError(f"tries must be a positive integer. Received: {tries!r}.")
+        tries = check_count("tries", tries)
         if not self.built:
             self.build((None, *_sample_shape(x)))
+        settings = _FIT.bind(self, x, y, *args, **kwargs).arguments
+        del settings["self"]
         if tries > 1:
-            return self._fit_until_converged(x, y, args, tries, kwargs)
-        callbacks = kwargs.pop("callbacks", None) or []
+            return self._fit_until_converged(tries, settings)
+        callbacks = settings.pop("callbacks", None) or []
         if not isinstance(callbacks, list | tuple):
             callbacks = [callbacks]
-        annealing = [_Annealing(), *callbacks]
-        return super().fit(x, y, *args, callbacks=annealing, **kwargs)
+        try:
+            return super().fit(callbacks=[_Annealing(), *callbacks], **settings)
+        finally:
+            self._num_steps.assign(self.annealing_steps or 0)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        done = tf.cast(self.optimizer.iterations, tf.float32) - self._first_step
-        # The last update of a run sees the end temperature.
-        self.select.anneal((done + 1.0) / self._num_steps)
-        return super().train_step(_with_target(data))
+        # Before the update, so that the last of a run sees the end temperature. Not by
+        # the optimizer's count: it skips updates, and collects several batches for one.
+        steps = self._num_steps
+        tf.cond(steps > 0, lambda: self.select.anneal_by_step(steps), lambda: None)
+        return super().train_step(data)
 
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        return super().test_step(_with_target(data))
+    @property
+    def annealing_steps(self) -> int | None:
+        """Batches the cooling is spread over; None for those of each `fit`."""
+        return self._annealing_steps
+
+    @annealing_steps.setter
+    def annealing_steps(self, value: int | None) -> None:
+        steps = None if value is None else check_count("annealing_steps", value)
+        self._annealing_steps = steps
+        self._num_steps.assign(steps or 0)
 
     @property
     def selected_features(self) -> np.ndarray:
@@ -192,7 +205,7 @@ class ConcreteAutoencoder(keras.Model):
         return self.select.probabilities
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
+        """Return the constructor's arguments and `annealing_steps`."""
         select = self.select.get_config()
         names = ("k", "start_temperature", "end_temperature", "embedding_dim", "seed")
         decoder = None if self._has_default_decoder else self.decoder
@@ -200,6 +213,7 @@ class ConcreteAutoencoder(keras.Model):
             **{name: select[name] for name in names},
             "decoder": keras.saving.serialize_keras_object(decoder),
             "input_shape": self.sample_shape and list(self.sample_shape),
+            "annealing_steps": self.annealing_steps,
             "name": self.name,
             "trainable": self.trainable,
         }
@@ -208,20 +222,23 @@ class ConcreteAutoencoder(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> ConcreteAutoencoder:
         """Rebuild a model from `get_config`."""
         decoder = keras.saving.deserialize_keras_object(config["decoder"])
-        return cls(**{**config, "decoder": decoder})
+        arguments = {**config, "decoder": decoder}
+        steps = arguments.pop("annealing_steps", None)
+        model = cls(**arguments)
+        model.annealing_steps = steps
+        return model
 
     def _fit_until_converged(
-        self, x: Any, y: Any, args: tuple, tries: int, kwargs: dict[str, Any]
+        self, tries: int, settings: dict[str, Any]
     ) -> keras.callbacks.History:
         if not self.compiled:
             raise ValueError("Call `compile` before `fit`.")
         self.optimizer.build(self.trainable_variables)
         state = [*self.weights, *self.optimizer.variables]
         start = [variable.numpy() for variable in state]
-        kwargs = {**dict(zip(_FURTHER, args, strict=False)), **kwargs}
-        epochs = kwargs.pop("epochs", 1)
+        epochs = settings.pop("epochs", 1)
         while True:
-            history = self.fit(x, y, epochs=epochs, **kwargs)
+            history = self.fit(epochs=epochs, **settings)
             tries, epochs = tries - 1, 2 * epochs
             if not tries or self.select.confidence >= CONVERGED:
                 return history
@@ -230,7 +247,7 @@ class ConcreteAutoencoder(keras.Model):
 
 
 class _Annealing(keras.callbacks.Callback):
-    """Tells the model where a run begins and how many updates it has."""
+    """Tells the model where a run begins and how many batches it has."""
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.is_new = True
@@ -241,8 +258,6 @@ class _Annealing(keras.callbacks.Callback):
         self.is_new = False
         model, steps = self.model, self.params.get("steps")
         if model.annealing_steps is not None:
-            model._first_step.assign(0.0)
-            model._num_steps.assign(float(model.annealing_steps))
             return
         if steps is None:
             raise ValueError(
@@ -250,9 +265,8 @@ class _Annealing(keras.callbacks.Callback):
                 "`steps_per_epoch` to `fit`, or set the model's `annealing_steps`."
             )
         # A run that goes on, by `initial_epoch` or BackupAndRestore, cools on.
-        made = float(model.optimizer.iterations.numpy()) - epoch * steps
-        model._first_step.assign(made)
-        model._num_steps.assign(float(self.params["epochs"] * steps))
+        model.select.anneal(epoch / self.params["epochs"])
+        model._num_steps.assign(self.params["epochs"] * steps)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
@@ -316,8 +330,3 @@ def _sample_shape(x: Any) -> tuple[int | None, ...]:
             f"the model. Received: x of type {type(x).__name__}."
         )
     return tuple(x.shape[1:])
-
-
-def _with_target(data: Any) -> tuple[Any, Any, Any]:
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    return x, x if y is None else y, sample_weight

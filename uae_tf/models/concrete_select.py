@@ -21,8 +21,8 @@ class ConcreteSelect(keras.layers.Layer):
     high temperature every feature gets a share of the gradient, at a low one the
     mixture is all but a choice.
 
-    The layer never changes its temperature in a call: whoever trains it calls `anneal`,
-    as `ConcreteAutoencoder` does at every update.
+    The layer never changes its temperature in a call: whoever trains it calls `anneal`
+    or `anneal_by_step`, as `ConcreteAutoencoder` does at every batch.
 
     Args:
         k: Number of features to select, >= 1. Two units may choose the same one.
@@ -36,15 +36,16 @@ class ConcreteSelect(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: (batch, d) float.
+        inputs: (batch, d) numbers; integers and bool become the compute dtype.
         training: bool; False is deterministic.
 
     Returns:
-        (batch, k), of the inputs' dtype.
+        (batch, k), of the compute dtype for integers, else of the inputs' dtype.
 
     Raises:
         ValueError: `k` or `embedding_dim` is no positive integer, a temperature is out
-            of range, or the inputs are no vectors.
+            of range, the inputs are no vectors, or the selection is asked for before
+            the number of features is known.
 
     Cost:
         O(k d) beside the product of a dense layer with k units; O(batch k) at
@@ -75,7 +76,7 @@ class ConcreteSelect(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.k = _count("k", k)
+        self.k = check_count("k", k)
         if not 0.0 < end_temperature <= start_temperature < math.inf:
             raise ValueError(
                 "Temperatures must satisfy 0 < end_temperature <= start_temperature. "
@@ -85,7 +86,9 @@ class ConcreteSelect(keras.layers.Layer):
         self.start_temperature = start_temperature
         self.end_temperature = end_temperature
         self.embedding_dim = (
-            None if embedding_dim is None else _count("embedding_dim", embedding_dim)
+            None
+            if embedding_dim is None
+            else check_count("embedding_dim", embedding_dim)
         )
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -121,6 +124,9 @@ class ConcreteSelect(keras.layers.Layer):
         self._bias = self._weight("bias", (size,), "zeros")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not inputs.dtype.is_floating:
+            # Or the shares of the features would be rounded to 0.
+            inputs = tf.cast(inputs, self.compute_dtype)
         if not training:
             return tf.gather(inputs, tf.argmax(self.logits, axis=-1), axis=-1)
         selection = tf.cast(self._sample(), inputs.dtype)
@@ -134,12 +140,37 @@ class ConcreteSelect(keras.layers.Layer):
                 tensor inside a compiled training step.
         """
         ratio = math.log(self.end_temperature / self.start_temperature)
-        done = tf.clip_by_value(tf.cast(progress, tf.float32), 0.0, 1.0)
-        self.temperature.assign(self.start_temperature * tf.exp(ratio * done))
+        # Single precision cannot tell the steps of a very long training apart.
+        done = tf.clip_by_value(tf.cast(progress, tf.float64), 0.0, 1.0)
+        temperature = self.start_temperature * tf.exp(ratio * done)
+        self.temperature.assign(tf.cast(temperature, tf.float32))
+
+    def anneal_by_step(self, num_steps: int | tf.Tensor) -> None:
+        """Go on by one of the `num_steps` equal steps of a whole annealing.
+
+        How far it has come is read off the temperature, which is saved, restored and
+        reset with the other weights.
+
+        Args:
+            num_steps: >= 1. A tensor inside a compiled training step.
+        """
+        ratio = math.log(self.end_temperature / self.start_temperature)
+        now = tf.cast(tf.convert_to_tensor(self.temperature), tf.float64)
+        progress = tf.math.divide_no_nan(
+            tf.math.log(now / self.start_temperature), tf.constant(ratio, tf.float64)
+        )
+        num_steps = tf.cast(num_steps, tf.float64)
+        # Whole steps: the rounding errors of a temperature do not add up.
+        self.anneal((tf.round(progress * num_steps) + 1.0) / num_steps)
 
     @property
     def logits(self) -> tf.Tensor:
         """Logits of the choice, `(k, d)` float32."""
+        if not self.built:
+            raise ValueError(
+                "There is no selection yet: the number of features is not known. Call "
+                "the model on data or fit it, or pass `input_shape` to it, first."
+            )
         if self.embedding_dim is None:
             return tf.convert_to_tensor(self._logits)
         return tf.matmul(self._embeddings, self._kernel) + self._bias
@@ -207,7 +238,12 @@ class ConcreteSelect(keras.layers.Layer):
         )
 
 
-def _count(name: str, value: int) -> int:
+def check_count(name: str, value: int) -> int:
+    """Return `value` if it is a positive integer.
+
+    Raises:
+        ValueError: It is not.
+    """
     try:
         count = operator.index(value)
     except TypeError:

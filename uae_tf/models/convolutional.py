@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .autoencoder import Autoencoder, check_input_shape
+from .scopes import channels_last
 
 # Form -> the factor that its pooling shrinks height and width by.
 SHRINKAGE = {"mnist": 4, "svhn": 8}
@@ -92,6 +93,7 @@ def _check_form(form: str, shape: tuple[int, ...]) -> str:
     return form
 
 
+@channels_last()
 def _mnist_layers(
     channels: int,
 ) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
@@ -116,6 +118,7 @@ def _mnist_layers(
     return encoder, decoder
 
 
+@channels_last()
 def _svhn_layers(
     channels: int,
 ) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:

@@ -8,15 +8,17 @@ from typing import Any
 import keras
 
 from .autoencoder import check_input_shape
+from .functional import FunctionalModel
 from .fused_norm import FusedBatchNormalization
 from .layers import chain, check_classes, check_units
+from .scopes import channels_last
 
 # Below it the third block, which pads nothing, has no pixel left.
 SMALLEST_SIDE = 12
 
 
 @keras.saving.register_keras_serializable("uae_tf")
-class ConvolutionalClassifier(keras.Model):
+class ConvolutionalClassifier(FunctionalModel):
     """Classify images by the 13-layer network of VAT; the output is logits.
 
     3x3 convolutions of `width` filters three times, pool, dropout; of twice the width
@@ -82,7 +84,8 @@ class ConvolutionalClassifier(keras.Model):
         classes = check_classes(num_classes)
         layers = _layers(filters, classes, dropout)
         if normalize_logits:
-            layers.append(keras.layers.BatchNormalization(name="logits_norm"))
+            norm = keras.layers.BatchNormalization(epsilon=1e-6, name="logits_norm")
+            layers.append(norm)
         inputs = keras.Input(shape=shape, name="x")
         super().__init__(inputs, chain(layers, inputs), **kwargs)
         self.sample_shape = shape
@@ -94,16 +97,16 @@ class ConvolutionalClassifier(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
+            **super().get_config(),
             "input_shape": list(self.sample_shape),
             "num_classes": self.num_classes,
             "width": self.width,
             "dropout": self.dropout,
             "normalize_logits": self.normalize_logits,
-            "name": self.name,
-            "trainable": self.trainable,
         }
 
 
+@channels_last()
 def _layers(width: int, classes: int, dropout: float) -> list[keras.layers.Layer]:
     # Filters, kernel size, padding.
     blocks = (

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 
 from .autoencoder import check_input_shape, vector_head
+from .functional import FunctionalModel
 from .layers import chain, check_classes, check_units
 
 
 @keras.saving.register_keras_serializable("uae_tf")
-class DenseClassifier(keras.Model):
+class DenseClassifier(FunctionalModel):
     """Classify samples by dense ReLU layers; the output is logits.
 
     Args:
@@ -72,12 +73,11 @@ class DenseClassifier(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
+            **super().get_config(),
             "input_shape": list(self.sample_shape),
             "num_classes": self.num_classes,
             "hidden_units": list(self.hidden_units),
             "normalization": self.normalization,
-            "name": self.name,
-            "trainable": self.trainable,
         }
 
 

@@ -8,6 +8,9 @@ import keras
 
 from ..backend import ON_TENSORFLOW
 
+# Of the maps that the kernel takes.
+_DTYPES = ("float32", "float16", "bfloat16")
+
 
 @keras.saving.register_keras_serializable("uae_tf")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -16,8 +19,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The same numbers, up to rounding, and the same weights. Keras 3 composes the pass
     of moments, differences and products, and each of them walks through the maps
     again; on CPUs that took more time than the convolutions (docs/DECISIONS.md).
-    Inference, other shapes and masks, statistics synchronised over replicas, and other
-    backends than TensorFlow are left to Keras.
+    Inference, other shapes and masks, maps of float64 and weights of another dtype than
+    float32, statistics synchronised over replicas, and other backends than TensorFlow
+    are left to Keras.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -27,7 +31,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
         has_weights = self.gamma is not None and self.beta is not None
         is_maps = len(inputs.shape) == 4 and self.axis in (-1, 3)
-        if not (training and self.trainable and is_plain and has_weights and is_maps):
+        # What the kernel is there for: half precision has float32 weights too.
+        is_known = self.variable_dtype == "float32" and (
+            keras.backend.standardize_dtype(inputs.dtype) in _DTYPES
+        )
+        is_fit = is_plain and has_weights and is_maps and is_known
+        if not (training and self.trainable and is_fit):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 

@@ -6,6 +6,14 @@ from typing import Any
 
 import keras
 
+# Layers and operations that hand on what they are given, in another form at most.
+_PASSING = (
+    *("Identity", "Dropout", "Reshape", "Flatten", "Permute", "Cast"),
+    *("ExpandDims", "Squeeze", "Transpose", "Ravel"),
+)
+# Layers and operations with these names have the activation of the same name.
+_SQUASHING = ("Softmax", "Sigmoid")
+
 
 def sample_shape(model: keras.Model) -> tuple[int | None, ...] | None:
     """Return the shape of one sample as a model knows it, None where it does not.
@@ -58,6 +66,7 @@ def check_logits(model: keras.Model, sample_shape: tuple[int, ...]) -> int:
     Raises:
         ValueError: The model does not take such samples, the output is not (batch,
             classes) with two classes or more, or it ends in a softmax or sigmoid.
+            What a subclassed model ends in is not known and not checked.
     """
     shape = output_shape(model, sample_shape)
     if not (isinstance(shape, tuple) and len(shape) == 1 and (shape[0] or 0) > 1):
@@ -65,22 +74,35 @@ def check_logits(model: keras.Model, sample_shape: tuple[int, ...]) -> int:
             "A classifier must return logits (batch, classes), two classes or more. "
             f"{model.name!r} maps samples of shape {tuple(sample_shape)} to {shape}."
         )
-    last = _last_layer(model)
-    activation = getattr(last, "activation", None)
-    if isinstance(last, keras.layers.Softmax):
-        activation = keras.activations.softmax
-    if activation in (keras.activations.softmax, keras.activations.sigmoid):
+    activation = _final_activation(model)
+    if activation in ("softmax", "sigmoid"):
         raise ValueError(
             f"A classifier must return logits, but {model.name!r} ends in a "
-            f"{activation.__name__}: probabilities would pass for logits, and a second "
+            f"{activation}: probabilities would pass for logits, and a second "
             "softmax flatten them. Leave out that activation, and compile with "
             "`from_logits=True`."
         )
     return shape[0]
 
 
-def _last_layer(model: keras.Model) -> keras.layers.Layer:
-    layer: keras.layers.Layer = model
-    while isinstance(layer, keras.Model) and layer.layers:
-        layer = layer.layers[-1]
-    return layer
+def _final_activation(model: keras.Model, number: int = 0) -> str | None:
+    """Name of the function that made an output of a functional model, if it has one."""
+    outputs = getattr(model, "outputs", None)
+    if not outputs:
+        return None
+    operation, node, number = outputs[number]._keras_history
+    while _passes(operation):
+        inputs = operation._inbound_nodes[node].input_tensors
+        operation, node, number = inputs[0]._keras_history
+    if isinstance(operation, keras.Model):
+        return _final_activation(operation, number)
+    name = type(operation).__name__
+    if name in _SQUASHING:
+        return name.lower()
+    return getattr(getattr(operation, "activation", None), "__name__", None)
+
+
+def _passes(operation: keras.Operation) -> bool:
+    if isinstance(operation, keras.layers.Activation):
+        return operation.activation is keras.activations.linear
+    return type(operation).__name__ in _PASSING

@@ -7,7 +7,9 @@ from typing import Any
 
 import keras
 
+from .functional import FunctionalModel
 from .layers import batch_norm, check_image_shape, check_units
+from .scopes import channels_last
 
 STEMS = ("cifar", "imagenet")
 # Basic blocks of each group; a group doubles the filters of the one before it.
@@ -15,7 +17,7 @@ BLOCKS = (2, 2, 2, 2)
 
 
 @keras.saving.register_keras_serializable("uae_tf")
-class ResNet18(keras.Model):
+class ResNet18(FunctionalModel):
     """Encode images by an 18-layer residual network; the output is a feature vector.
 
     Stem; four groups of two basic blocks (3x3, 3x3, addition, ReLU) with `width`, 2, 4
@@ -83,15 +85,15 @@ class ResNet18(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
+            **super().get_config(),
             "stem": self.stem,
             "width": self.width,
             "input_shape": list(self.sample_shape),
             "dtype": self.layers_dtype,
-            "name": self.name,
-            "trainable": self.trainable,
         }
 
 
+@channels_last()
 def _features(x: Any, stem: str, width: int, dtype: Any) -> Any:
     if stem == "cifar":
         x = _convolution(x, width, 3, 1, "stem_conv", dtype)

@@ -8,8 +8,10 @@ import keras
 
 from .autoencoder import check_input_shape
 from .layers import check_classes
+from .scopes import channels_last
 
 
+@channels_last()
 def strided_classifier(
     input_shape: Sequence[int],
     num_classes: int = 10,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..files import write_atomic
 
-#: Largest file that `save_weight_parts` writes, in bytes.
+#: Variables of a file that `save_weight_parts` writes, in bytes; or one larger one.
 PART_BYTES = 15 * 2**20
 
 
@@ -27,8 +27,9 @@ def save_weight_parts(
 ) -> list[Path]:
     """Write variables to `NAME-0.npz`, `NAME-1.npz` ..., each below 16 MiB.
 
-    Matrices and kernels are rounded to half precision; vectors (scales, shifts and
-    moving statistics) and integers are kept as they are. Made to carry an encoder
+    Only a file with a single variable that is larger itself is larger. Matrices and
+    kernels in float32 are rounded to half precision; vectors (scales, shifts and moving
+    statistics) and other types are kept as they are. Made to carry an encoder
     from the machine it was trained on, whatever its Keras backend, to another.
 
     Args:
@@ -43,7 +44,8 @@ def save_weight_parts(
         `load_weight_parts` refuses.
 
     Raises:
-        ValueError: Unknown `dtype`.
+        ValueError: Unknown `dtype`, or a kernel that is to be `float16` holds NaN or
+            infinity.
         OverflowError: A kernel holds a number that `float16` cannot.
 
     Example:
@@ -60,16 +62,21 @@ def save_weight_parts(
             f"dtype must be 'float16' or 'bfloat16'. Received: dtype={dtype!r}."
         )
     parts: list[dict[str, np.ndarray]] = [{}]
+    # An .npz file does not know bfloat16: it is stored as bits.
+    bits: list[int] = []
     size = 0
     for index, variable in enumerate(variables):
         array = _shortened(variable, dtype)
+        if array.dtype == ml_dtypes.bfloat16:
+            bits.append(index)
+            array = array.view(np.uint16)
         if size and size + array.nbytes > PART_BYTES:
             parts.append({})
             size = 0
         parts[-1][f"{index:04d}"] = array
         size += array.nbytes
     shapes = [list(variable.shape) for variable in variables]
-    header = {"dtype": dtype, "parts": len(parts), "shapes": shapes}
+    header = {"dtype": dtype, "parts": len(parts), "shapes": shapes, "bits": bits}
     parts[0]["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     save = _digest(parts)
     return [
@@ -120,7 +127,11 @@ def load_weight_parts(
             f"difference of shapes (here, saved): {(*different, None)[0]}."
         )
     for index, variable in enumerate(variables):
-        variable.assign(_restored(arrays[f"{index:04d}"], header["dtype"]))
+        array = arrays[f"{index:04d}"]
+        # Older files do not say which are bits: all that may be.
+        is_older = "bits" not in header and header["dtype"] == "bfloat16"
+        is_bits = is_older and array.dtype == np.uint16
+        variable.assign(_restored(array, is_bits or index in header.get("bits", ())))
 
 
 def _shortened(variable: Any, dtype: str) -> np.ndarray:
@@ -128,8 +139,11 @@ def _shortened(variable: Any, dtype: str) -> np.ndarray:
     if array.ndim < 2 or array.dtype != np.float32:
         return array
     if dtype == "bfloat16":
-        # As bits: an .npz file does not know the type.
-        return array.astype(ml_dtypes.bfloat16).view(np.uint16)
+        return array.astype(ml_dtypes.bfloat16)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"{variable.path} holds NaN or infinity, as after a training that diverged."
+        )
     with np.errstate(over="ignore"):
         short = array.astype(np.float16)
     if not np.isfinite(short).all():
@@ -140,10 +154,10 @@ def _shortened(variable: Any, dtype: str) -> np.ndarray:
     return short
 
 
-def _restored(array: np.ndarray, dtype: str) -> np.ndarray:
-    if array.dtype == np.uint16 and dtype == "bfloat16":
-        return array.view(ml_dtypes.bfloat16).astype(np.float32)
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+def _restored(array: np.ndarray, is_bits: bool) -> np.ndarray:
+    array = array.view(ml_dtypes.bfloat16) if is_bits else array
+    is_half = array.dtype in (np.float16, ml_dtypes.bfloat16)
+    return array.astype(np.float32) if is_half else array
 
 
 def _digest(parts: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
