@@ -25,7 +25,7 @@ from uae_tf.experiments.contrast.experiment import (
 )
 from uae_tf.experiments.contrast.pictures import SHOWN
 from uae_tf.experiments.contrast.run import ContrastRun
-from uae_tf.experiments.contrast.settings import ARMS, RECIPES
+from uae_tf.experiments.contrast.settings import RECIPES
 from uae_tf.experiments.report import embedding
 from uae_tf.experiments.storage import read_json, write_json
 from uae_tf.models import SimCLR, SimCLRAugment
@@ -221,6 +221,63 @@ def test_a_training_that_diverged_is_told(tmp_path, digits):
     assert np.isnan(found["knn_error"])
 
 
+@pytest.mark.parametrize("missing", [3, 9])
+def test_a_class_may_be_missing_among_few_samples(tmp_path, digits, missing):
+    rows = digits.y_train != missing
+    few = dataclasses.replace(
+        digits, x_train=digits.x_train[rows], y_train=digits.y_train[rows]
+    )
+    settings = ContrastSettings("digits", **TINY)
+    seed_run = ContrastRun(ContrastBench(settings, few), 0, tmp_path, Silence())
+    found = seed_run._measure(seed_run.bench.factory("simclr")().get_weights())
+    assert 0.0 < found["test_error"] < 100.0
+    assert len(found["robustness_curve"]) == 1 + len(RECIPES["quick"].radii)
+
+
+def test_arms_that_all_diverge_have_a_report(tmp_path, monkeypatch):
+    def rush(self, updates):
+        return keras.optimizers.SGD(1e30)
+
+    monkeypatch.setattr(ContrastBench, "_optimizer", rush)
+    arms = ("untrained", "original", "duplicated")
+    results = contrast(ContrastSettings("digits", arms=arms, seeds=1, **TINY), tmp_path)
+    assert [row.get("error") for row in results["rows"]] == [
+        None,
+        *["no finite error"] * 2,
+    ]
+    assert (tmp_path / "report.html").exists()
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert drawn == {"embeddings", "retrieval", "robustness"}
+    # Nor is one arm shown with the features of another.
+    arrays = read_arrays(tmp_path / "figures.npz")
+    assert not [name for name in arrays if name.endswith("/original")]
+
+
+def test_a_training_killed_after_its_last_epoch_goes_on(tmp_path, digits, monkeypatch):
+    settings = ContrastSettings("digits", **TINY)
+    bench_ = ContrastBench(settings, digits)
+    straight = ContrastRun(bench_, 0, tmp_path / "a" / "originals", Silence())
+    expected = straight._train("simclr", [], 12, "original")
+    killed = ContrastRun(bench_, 0, tmp_path / "b" / "originals", Silence())
+    ask = ContrastRun.neighbours_accuracy
+
+    def die_at_the_end(self, model):
+        calls.append(model)
+        if len(calls) == settings.epochs:
+            raise KeyboardInterrupt
+        return ask(self, model)
+
+    calls = []
+    monkeypatch.setattr(ContrastRun, "neighbours_accuracy", die_at_the_end)
+    with pytest.raises(KeyboardInterrupt):
+        killed._train("simclr", [], 12, "original")
+    found = killed._train("simclr", [], 12, "original")
+    # No epoch is left: what was saved is what is taken.
+    assert len(calls) == settings.epochs
+    for received, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(received, wanted)
+
+
 def numbers(accuracy, losses=(3.0, 2.0), curve=((1, 0.3), (2, 0.4))):
     return {
         "accuracy": accuracy,
@@ -258,32 +315,6 @@ def test_a_short_training_is_not_said_to_have_gone_well():
     assert "which reach the 15 that we ask for." in note
     assert "loss" not in note
     assert "rise" not in note
-
-
-def test_recipes_fill_what_is_not_said():
-    quick = ContrastSettings()
-    assert quick.arms == RECIPES["quick"].arms
-    assert ContrastSettings(recipe_name="paper").arms == ARMS
-    assert (quick.width, quick.samples) == (16, RECIPES["quick"].samples)
-    paper = ContrastSettings(recipe_name="paper", batch_size=256)
-    assert paper.recipe.optimizer == "lars"
-    assert (paper.width, paper.batch_size, paper.side) == (64, 256, None)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"recipe_name": "slow"}, "`recipe_name` must be one of: quick, paper.*slow"),
-        ({"precision": "float16"}, "`precision` must be one of: float32, bfloat16"),
-        ({"batch_size": 1}, "`batch_size` must be a whole number, at least 2.*1"),
-        ({"num_views": 1}, "`num_views` must be a whole number, at least 2"),
-        ({"arms": ("l2_uae",)}, "`arms` must be one of: untrained, original.*l2_uae"),
-        ({"target": "clean"}, "`target` must be self"),
-    ],
-)
-def test_wrong_settings(changes, message):
-    with pytest.raises(ValueError, match=message):
-        ContrastSettings(**changes)
 
 
 def test_a_forgotten_resume_does_no_harm(tmp_path, digits):

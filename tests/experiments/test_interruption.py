@@ -78,6 +78,22 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         reconstruct(settings(), tmp_path, resume=True)
 
 
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"experiment": "reconstruct", "settings": {}, "runs": [], "tuning": {}}',
+        '{"experiment": "reconstruct", "settings": [], "runs": {}, "tuning": {}}',
+        # As `reproduce` writes it.
+        '{"experiment": "reproduce", "runs": [{"table": "mnist"}], "complete": true}',
+    ],
+)
+def test_a_list_in_the_place_of_runs_is_refused(tmp_path, content, resume):
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(ValueError, match=r"does not hold a run of `reconstruct`"):
+        reconstruct(settings(), tmp_path, resume=resume)
+
+
 def test_damaged_weights_are_named(interrupted):
     path = interrupted / "originals" / "original-dense-0.npz"
     path.write_bytes(path.read_bytes()[:100])

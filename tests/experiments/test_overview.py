@@ -121,3 +121,10 @@ def test_empty_results_are_an_empty_row():
 def test_command_is_without_what_only_the_first_run_needs():
     given = {"command": "uae-tf select --out m/mnist --legacy --resume --out-dated"}
     assert command_of(given) == "uae-tf select --legacy --out-dated"
+
+
+def test_a_folder_with_a_space_is_left_out_whole():
+    given = {"command": "uae-tf reconstruct --out 'my runs/x' --data-dir 'my data'"}
+    assert command_of(given) == "uae-tf reconstruct --data-dir 'my data'"
+    given = {"command": "uae-tf reconstruct '--out=my runs/x' --seeds 3"}
+    assert command_of(given) == "uae-tf reconstruct --seeds 3"

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import uae_tf
+from uae_tf.experiments.model_digest import model_digest
 
 X = np.random.default_rng(0).uniform(size=(40, 6)).astype(np.float32)
 ARMS = ("original", "duplicated", "criterion_only", "mine_uae")
@@ -75,6 +77,102 @@ def test_a_run_does_not_go_on_with_other_data(comparison):
         uae_tf.compare(
             factory, X[:30] * 0.5, X[30:], out=comparison.folder, **arguments
         )
+
+
+def made(activation="sigmoid", rate=0.01, loss="mse"):
+    """A factory that leaves names to Keras, which numbers them on."""
+
+    def factory():
+        inputs = keras.Input((6,))
+        outputs = keras.layers.Dense(6, activation)(keras.layers.Dense(6)(inputs))
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.Adam(rate), loss)
+        return model
+
+    return factory
+
+
+class Subclassed(keras.Model):
+    """Has no config of its own, and a loss that has none either."""
+
+    def __init__(self, dense):
+        super().__init__()
+        self.dense = dense
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def subclassed(rate=0.01, units=6):
+    model = Subclassed(keras.layers.Dense(units))
+    model(X[:1])
+    model.compile(keras.optimizers.Adam(rate), lambda y, z: (y - z) ** 2)
+    return model
+
+
+def test_a_digest_tells_models_apart_but_not_calls():
+    digest = model_digest(made()())
+    assert digest == model_digest(made()())
+    others = made("linear"), made(rate=0.5), made(loss="mae"), factory, subclassed
+    assert len({digest, *(model_digest(other()) for other in others)}) == 6
+    assert model_digest(subclassed()) == model_digest(subclassed())
+    assert model_digest(subclassed()) != model_digest(subclassed(rate=0.5))
+    assert model_digest(subclassed()) != model_digest(subclassed(units=5))
+
+
+def test_a_run_goes_on_with_the_same_model_alone(tmp_path, instant_training):
+    def run(model_factory, arms, **more):
+        return uae_tf.compare(
+            model_factory, X[:30], X[30:], out=tmp_path, seeds=1, arms=arms, **more
+        )
+
+    begun = run(made(), ("original",)).test_errors
+    for other in (made("linear"), made(rate=0.5)):
+        with pytest.raises(ValueError, match="model_sha256"):
+            run(other, ("original", "duplicated"), resume=True)
+    trainings = len(instant_training)
+    found = run(made(), ("original", "gaussian_0.01"), resume=True).test_errors
+    assert found["original"] == begun["original"]
+    # The original, which noise is measured with, is found again.
+    assert len(instant_training) == trainings + 1
+
+
+def test_a_factory_must_build_its_model_anew(tmp_path):
+    model, layer = factory(), keras.layers.Dense(6)
+
+    def same():
+        model.compile("sgd", "mse")
+        return model
+
+    def same_layer():
+        new = keras.Sequential([keras.Input((6,)), layer])
+        new.compile("sgd", "mse")
+        return new
+
+    for wrong in (same, same_layer):
+        with pytest.raises(ValueError, match="must return a new model at every call"):
+            uae_tf.compare(wrong, X[:30], X[30:], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"x_train": (X, X)}, r"`x_train` must be one array.*\(N, .*Received: tuple"),
+        ({"x_test": [X[0], X[0, :3]]}, "`x_test` must be one array.*list"),
+        (
+            {"x_train": tf.data.Dataset.from_tensors(X)},
+            "`x_train` must .*tf.data.Dataset",
+        ),
+        ({"samples": 5}, "`samples` chooses among data sets.*samples=5"),
+        ({"dataset": "mnist"}, "`dataset` chooses among data sets"),
+        ({"data_dir": "/data"}, "`data_dir` chooses among data sets"),
+    ],
+)
+def test_what_is_no_array_of_samples_is_named(tmp_path, changed, message):
+    arguments = {"model_factory": factory, "x_train": X, "x_test": X[:5]}
+    with pytest.raises(TypeError, match=message):
+        uae_tf.compare(**{**arguments, "out": tmp_path / "run", **changed})
 
 
 def unbuilt():

@@ -96,6 +96,26 @@ def test_time_left_is_not_that_of_jobs_done_before(clock):
     ]
 
 
+def test_skipped_jobs_leave_less_to_wait_for_and_begin_anew(clock):
+    """Two phases: of the second's three jobs two are known."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=100, force_terminal=True)
+    with JobProgress(5, console) as bars:
+        clock[0] += 500.0
+        bars.skip_jobs(0)
+        for _ in range(2):
+            clock[0] += 60.0
+            bars.finish_job()
+        (jobs,) = [task for task in bars._bars.tasks if "ends" in task.fields]
+        assert progress._seconds_left(jobs) == 180.0
+        clock[0] += 40.0
+        bars.skip_jobs(2)
+        assert progress._seconds_left(jobs) == 60.0
+        clock[0] += 60.0
+        bars.finish_job()
+        assert bars._worked == [60.0] * 3
+
+
 def test_a_run_that_begins_has_no_line_about_jobs_done_already(clock):
     screen = io.StringIO()
     with JobProgress(2, Console(file=screen, force_terminal=False)) as bars:

@@ -46,6 +46,23 @@ def test_the_results_file_holds_what_was_returned(full_run):
     assert "data_dir" not in saved["settings"]
 
 
+@pytest.mark.filterwarnings("ignore:The model gave NaN", "ignore:The attack moved no")
+def test_arms_that_all_diverge_have_verdict_and_report(tmp_path, monkeypatch):
+    train = SeedRun._train
+
+    def diverge(*arguments):
+        return [weights * np.nan for weights in train(*arguments)]
+
+    monkeypatch.setattr(SeedRun, "_train", diverge)
+    results = small_run(tmp_path, ("original", "duplicated", "mine_uae"))
+    assert results["complete"]
+    assert {row["error"] for row in results["rows"]} == {"no finite error"}
+    assert "no finite error): 1 against original" in results["verdict"]["sentence"]
+    assert (tmp_path / "report.html").exists()
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert not drawn & {"errors", "histogram"}
+
+
 def test_rows_come_in_the_order_of_the_arms(full_run):
     assert [row["arm"] for row in full_run[0]["rows"]] == list(ARMS)
 

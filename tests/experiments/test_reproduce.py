@@ -175,8 +175,19 @@ def test_settings_from_toml_are_those_of_the_experiment():
         ("samples = 40", "samples = 0", "run 'first': `samples` must be a whole"),
         ("seconds = 30", "minutes = 1", "run 'first' has minutes"),
         ('name = "second"', 'name = "first"', "two runs have one name"),
-        ('source = "Table 4"', "", "missing 1 required.*'source'"),
+        ('source = "Table 4"', "", "the file has no 'source'"),
+        ('source = "Table 4"', "source = 4", "the file: 'source' must be text.*4"),
         ("[[run]]", "[[runs]]", "'run'"),
+        ('title = "The first"', "", "run 'first' has no 'title'"),
+        ('title = "The first"', "title = 7", "run 'first': 'title' must be text.*7"),
+        ('name = "first"', "name = 3", "run 3: 'name' must be text.*3"),
+        ("seconds = 30", 'seconds = "5 min"', "'seconds' must be a number.*5 min"),
+        ("seconds = 30", "seconds = true", "'seconds' must be a number.*True"),
+        ("seconds = 30", "seconds = nan", "'seconds' must be at least 0.*nan"),
+        ('name = "first"', 'name = "../evil"', "'name' must be that of a folder"),
+        ('name = "first"', 'name = ""', "'name' must be that of a folder"),
+        ('arms = ["original", "mine_uae"]', 'arms = "original"', "`arms` must be a li"),
+        ('arms = ["original", "mine_uae"]', "arms = [1]", "`arms` must be a list of t"),
         ('title = "The first"', "title = The first", "Invalid value"),
     ],
 )
@@ -184,6 +195,19 @@ def test_what_is_wrong_in_a_recipe_is_told_with_its_file(recipes, old, new, matc
     edit(recipes, old, new)
     with pytest.raises(ValueError, match=rf"reconstruction-quick\.toml: .*{match}"):
         load_recipe("reconstruction", "quick", recipes)
+
+
+def test_one_table_in_the_place_of_a_list_of_runs(recipes):
+    text = RECIPE.partition('[[run]]\nname = "second"')[0].replace("[[run]]", "[run]")
+    (recipes / "reconstruction-quick.toml").write_text(text)
+    with pytest.raises(ValueError, match=r"each under \[\[run\]\]"):
+        load_recipe("reconstruction", "quick", recipes)
+    for runs in ("", "run = []", "run = [1]"):
+        (recipes / "reconstruction-quick.toml").write_text(
+            f'title = ""\nsource = ""\nabout = ""\n{runs}'
+        )
+        with pytest.raises(ValueError, match=r"each under \[\[run\]\]"):
+            load_recipe("reconstruction", "quick", recipes)
 
 
 def test_unknown_names_and_missing_files(recipes):
@@ -270,6 +294,36 @@ def test_edited_recipe_is_not_taken_for_the_old_one(recipes, tmp_path, fakes):
     assert len(fakes["reconstruct"].settings) == 1
 
 
+@pytest.mark.parametrize("has_results", [False, True])
+def test_a_refused_run_does_not_hold_up_the_mended_recipe(
+    recipes, tmp_path, fakes, has_results
+):
+    fakes["reconstruct"].error = ValueError("refused")
+    if has_results:
+        # Some things are refused as late as in the first job.
+        path = tmp_path / "out" / "reconstruction" / "first" / "results.json"
+        write_json(path, {"complete": False, "runs": {}})
+    assert not reproduction(recipes, tmp_path).run()
+    fakes["reconstruct"].error = None
+    edit(recipes, "samples = 40", "samples = 50")
+    found = reproduction(recipes, tmp_path)
+    assert states(found) == ["to do", "done"]
+    assert found.run()
+
+
+def test_a_dead_worker_ends_its_own_run_and_keeps_what_is_done(
+    recipes, tmp_path, fakes
+):
+    path = tmp_path / "out" / "reconstruction" / "first" / "results.json"
+    write_json(path, {"complete": False, "runs": {}})
+    fakes["reconstruct"].error = ChildProcessError("A worker died")
+    found = reproduction(recipes, tmp_path)
+    assert not found.run()
+    assert states(found) == ["go on", "done"]
+    told = read_json(tmp_path / "out" / "results.json")["runs"]
+    assert [run["error"] for run in told] == ["A worker died", None]
+
+
 def test_plan_tells_what_is_left_and_how_long_it_takes(recipes, tmp_path, fakes):
     found = reproduction(recipes, tmp_path)
     console = Console(width=80, file=io.StringIO())
@@ -278,6 +332,15 @@ def test_plan_tells_what_is_left_and_how_long_it_takes(recipes, tmp_path, fakes)
     expected = "2 runs to make: 30.0 s on two idle cores, and 1 of unknown length."
     assert expected in " ".join(text.split())
     assert re.search(r"reconstruction +The first +to do +2 +30\.0 s", text)
+
+
+@pytest.mark.parametrize("title", ["bad [/labels]", "MNIST [dense]"])
+def test_plan_shows_titles_as_they_are(recipes, tmp_path, fakes, title):
+    edit(recipes, "The first", title)
+    found = reproduction(recipes, tmp_path)
+    console = Console(width=120, file=io.StringIO())
+    console.print(plan_table(found.plan()))
+    assert title in console.file.getvalue()
 
 
 def test_command_offers_every_table_and_scale():

@@ -154,6 +154,13 @@ def test_a_factory_cools_over_the_updates_it_is_asked_for():
     assert rates == pytest.approx([RECIPES["digits"].learning_rate, 0.0], abs=1e-9)
 
 
+def test_data_that_cannot_be_attacked_are_refused_at_once(tmp_path):
+    settings = SelectionSettings(dataset="circles", features=1)
+    with pytest.raises(ValueError, match=r"'circles' does not fit.*outside bounds"):
+        select(settings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_settings_override_the_recipe():
     assert SelectionSettings(dataset="isolet").recipe == RECIPES["isolet"]
     assert SelectionSettings(dataset="cifar10").recipe == SelectionRecipe()

@@ -5,10 +5,11 @@ import json
 import math
 
 import keras
+import numpy as np
 import pytest
 
 from uae_tf.experiments import resumable_run
-from uae_tf.experiments.report import render_report
+from uae_tf.experiments.report import render_report, write_report
 from uae_tf.experiments.semi_supervised import (
     SemiSupervisedSettings,
     semi_supervised,
@@ -17,6 +18,7 @@ from uae_tf.experiments.semi_supervised import (
 )
 from uae_tf.experiments.semi_supervised.arms import METHODS, Trial
 from uae_tf.experiments.semi_supervised.bench import Bench
+from uae_tf.experiments.semi_supervised.pictures import Pictures
 from uae_tf.experiments.semi_supervised.protocols import PROTOCOLS
 from uae_tf.experiments.storage import read_json
 from uae_tf.experiments.verdict import verdict
@@ -244,6 +246,30 @@ def test_a_training_that_diverged_is_counted_and_not_chosen(instant, tmp_path):
     assert results["verdict"]["comparisons"][0]["excluded"] == 1
 
 
+def test_where_every_training_diverged_there_is_a_report_without_figures(
+    instant, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(resumable_run, "write_report", write_report)
+    settings = settings_of(("supervised", "vat"), seeds=1)
+    for key in ("supervised", "vat@0.05", "vat@0.5"):
+        instant.answers[key, 0] = FloatingPointError("not finite")
+    assert semi_supervised(settings, tmp_path)["complete"]
+    assert "not finite" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not list(tmp_path.glob("figures/*.png"))
+
+
+def test_ctrl_c_after_the_arrays_of_a_job_leaves_it_out_of_the_picture(tmp_path):
+    """They are written before its numbers."""
+    settings = settings_of(("supervised", "vat_0.1"))
+    pictures = Pictures(tmp_path / "figures.npz")
+    pictures.add({f"points/{n}": np.zeros(2) for n in ("unlabelled", "labelled")})
+    pictures.add({"points/labels": np.zeros(1)})
+    for key in ("supervised", "vat@0.1"):
+        pictures.add({f"boundary/{key}": np.zeros((2, 2))})
+    results = {"choices": {}, "runs": {"supervised": {"0": {"test_error": 1.0}}}}
+    assert list(pictures.panels(results, settings)) == ["supervised"]
+
+
 def test_another_experiments_folder_is_refused(instant, tmp_path):
     (tmp_path / "results.json").write_text('{"experiment": "reconstruct"}')
     with pytest.raises(ValueError, match="does not hold a run of `semisupervised`"):
@@ -254,6 +280,26 @@ def test_methods_need_no_search_where_all_are_fixed(instant, tmp_path):
     methods = ("supervised", "vat_0.1")
     semi_supervised(settings_of(methods), tmp_path)
     assert {key for key, _ in instant.calls} == {"supervised", "vat@0.1"}
+
+
+def test_a_wrong_second_noise_shows_before_the_first_is_trained(instant, tmp_path):
+    settings = settings_of(("supervised", "vat_0.1"))
+    with pytest.raises(ValueError, match=r"`noise` must be at least 0.*-1"):
+        semi_supervised_circles(settings, (0.01, -1.0), tmp_path)
+    with pytest.raises(ValueError, match="one or more different numbers"):
+        semi_supervised_circles(settings, (0.06, 0.06 + 1e-9), tmp_path)
+    assert not instant.calls
+    semi_supervised_circles(settings, (0.01,), tmp_path)
+    instant.answers["vat@0.1", 1] = KeyboardInterrupt()
+    semi_supervised_circles(settings, (0.06,), tmp_path)
+    instant.calls.clear()
+    with pytest.raises(ValueError, match=r"0\.06.*unfinished run.*--resume"):
+        semi_supervised_circles(settings, (0.01, 0.06), tmp_path)
+    assert not instant.calls
+    instant.answers.clear()
+    found = semi_supervised_circles(settings, (0.01, 0.06), tmp_path, resume=True)
+    assert instant.calls == [("vat@0.1", 1)]
+    assert all(results["complete"] for results in found.values())
 
 
 def test_a_run_does_not_go_on_under_another_protocol(instant, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -38,6 +39,14 @@ from uae_tf.models import AdversarialExampleGenerator, ConvolutionalClassifier
         ({"labelled_batch": 0}, "`labelled_batch` must be a whole number.*0"),
         ({"placement": "odd"}, "`placement` must be one of: even, random.*'odd'"),
         ({"epsilon_grid": (0.1, -1.0)}, "`epsilon_grid` must hold positive numbers"),
+        ({"epsilon_grid": (1.0, 1.0)}, "`epsilon_grid` must hold numbers that differ"),
+        ({"lambda_grid": (0.1, 0.1 + 1e-8)}, "`lambda_grid` must hold .* differ in"),
+        ({"methods": ("vat_0.1", "vat_0.10")}, "`methods` names one twice"),
+        ({"noise": -1.0}, "`noise` must be at least 0.*-1"),
+        ({"noise": math.nan}, "`noise` must be at least 0.*nan"),
+        ({"factor": 2.0}, r"`factor` must be in \(0, 1\).*2"),
+        ({"validation": 2001}, "`validation` must be at most 2000 for the circles"),
+        ({"dataset": "digits", "validation": 0}, "`validation` must .* at least 1.*0"),
     ],
 )
 def test_wrong_settings(changes, message):
@@ -99,7 +108,7 @@ def test_svhn_on_mock_data(monkeypatch):
         "svhn_cropped", labels=20, validation=20, updates=2
     )
     model, found = Bench(settings).train(Trial("bounded_generator", 0.1), seed=0)
-    assert found["updates"] == 10
+    assert found["updates"] == 2
     assert 0 <= found["test_error"] <= 100
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
 
@@ -165,6 +174,17 @@ def test_the_report_says_how_far_colour_images_were_reduced():
     note = next(n for n in summary.notes(settings, {}, {}) if "13-layer" in n)
     assert note.startswith("Images of 16 x 16 pixels, ZCA-whitened: lengths")
     assert "begins with 4 filters and drops out 0.25" in note
+
+
+@pytest.mark.parametrize("updates", [1, 11, 15])
+def test_as_many_updates_are_made_as_were_asked_for(updates):
+    settings = SemiSupervisedSettings(updates=updates, unlabelled_batch=16)
+    told = []
+    model, found = Bench(settings).train(
+        Trial("supervised", None), 0, lambda *counts: told.append(counts)
+    )
+    assert int(model.optimizer.iterations) == found["updates"] == updates
+    assert told[-1] == (updates, updates)
 
 
 def test_batches_have_the_sizes_that_were_asked_for():

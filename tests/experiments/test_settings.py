@@ -2,6 +2,7 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 
 from uae_tf.experiments import resumable_run
@@ -30,6 +31,9 @@ WRONG = [
     ("copies", 0, "`copies` must be a whole number"),
     ("rounds", 0, "`rounds` must be a whole number"),
     ("seed", -1, "`seed` must be a whole number, at least 0.*-1"),
+    ("seed", 2**32 - 2, r"`seed` must be below 2\*\*32.*all 3 .*4294967294"),
+    ("epochs", True, "`epochs` must be a whole number.*True"),
+    ("epochs", np.float64(3), "`epochs` must be a whole number.*3.0"),
     ("similarity_weight", math.nan, "`similarity_weight` must be a finite.*nan"),
     ("similarity_weight", math.inf, "`similarity_weight` must be a finite.*inf"),
     ("views", "random", "`views` must be one of .*compressive.*random"),
@@ -50,6 +54,12 @@ def test_the_default_arms_are_known_and_in_order():
     assert settings.arms == ARMS
     assert not set(ARMS) & set(EXTRA_ARMS)
     assert ReconstructionSettings(arms=ARMS + EXTRA_ARMS).arms[-2:] == EXTRA_ARMS
+
+
+def test_whole_numbers_of_numpy_are_plain_ones():
+    settings = ReconstructionSettings(epochs=np.int64(3), seed=np.uint32(2**32 - 3))
+    assert settings == ReconstructionSettings(epochs=3, seed=2**32 - 3)
+    assert type(settings.epochs) is type(settings.seed) is int
 
 
 def test_copies_add_up_over_rounds():

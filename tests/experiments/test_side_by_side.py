@@ -195,7 +195,7 @@ def test_an_error_in_a_worker_says_where(tmp_path):
 
 
 def test_a_worker_that_died_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(ChildProcessError, match=r"exit code -9.*--resume"):
+    with pytest.raises(ChildProcessError, match=r"exit code -9.*--resume.*reproduce"):
         list(run_tasks(tmp_path, ["fine", "die"]))
 
 

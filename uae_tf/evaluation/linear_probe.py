@@ -80,6 +80,7 @@ def linear_head(
     learning_rate: float = 0.1,
     renew: Callable[[], np.ndarray] | None = None,
     seed: int = 0,
+    num_classes: int | None = None,
 ) -> keras.Sequential:
     """Trains a linear classifier of features by gradient descent.
 
@@ -95,6 +96,8 @@ def linear_head(
         renew: returns the features of every epoch after the first, of other
             augmentations of the same samples; None for the same again.
         seed: of the order.
+        num_classes: C, where other samples may have classes that ``y`` lacks; None for
+            the largest of ``y``, plus 1.
 
     Returns:
         Features -> logits ``(batch, C)`` float32.
@@ -103,7 +106,7 @@ def linear_head(
         ValueError: labels missing or of another number, fewer than 2 classes.
     """
     y = check_class_numbers("y", y, features)
-    num_classes = int(y.max()) + 1
+    num_classes = int(y.max()) + 1 if num_classes is None else num_classes
     if num_classes < 2:
         raise ValueError(f"`y` must hold two classes or more. Received: {np.unique(y)}")
     keras.utils.set_random_seed(seed)

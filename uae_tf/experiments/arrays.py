@@ -31,5 +31,6 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: file[name] for name in file.files}
     except (EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is damaged ({error}). Remove it: what it held is made anew."
+            f"{path} is damaged ({error}). Remove it: weights and numbers are made "
+            "anew then, but pictures of jobs that are done are left out."
         ) from error

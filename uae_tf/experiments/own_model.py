@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -15,11 +16,16 @@ from rich.console import Console
 
 from ..attacks.batches import check_samples
 from ..datasets import Dataset
+from ..training.arrays import check_count
 from .experiment import Experiment
+from .model_digest import model_digest
 from .report import arms_table, to_rich
 from .resumable_run import REPORT, check_folder
 from .seed_run import Bench
 from .settings import ARMS, ExperimentSettings
+
+#: Settings of data sets that are loaded by name.
+_OF_DATA = ("dataset", "data_dir", "samples")
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,8 @@ def compare(
     against every control.
 
     Args:
-        model_factory: returns a new, built, compiled and untrained model whose output
-            has the shape of its input.
+        model_factory: returns a built, compiled and untrained model whose output has
+            the shape of its input; a new one, layers and all, at every call.
         x_train: ``(N, *shape)`` floating point in [0, 1].
         x_test: ``(M, *shape)``, samples that nothing is chosen by.
         epochs: passes over the augmented data, 2 N samples.
@@ -92,7 +98,8 @@ def compare(
         name: of the data, for the report.
         console: where progress is drawn; a terminal by default.
         **settings: of :class:`~uae_tf.experiments.settings.ExperimentSettings`: seeds
-            (3), preset ("strong"), similarity, steps, target, copies, rounds, ...
+            (3), preset ("strong"), similarity, steps, target, copies, rounds, ...;
+            none that choose data.
 
     Returns:
         A :class:`Comparison`.
@@ -114,23 +121,17 @@ def compare(
     """
     folder = Path(out)
     check_folder(folder)
-    samples = []
-    for label, x in (("x_train", x_train), ("x_test", x_test)):
-        x = np.asarray(x)
-        try:
-            check_samples(x, (0.0, 1.0))
-        except (TypeError, ValueError) as error:
-            # The arms attack within [0, 1] alone.
-            text = str(error).replace(", or pass bounds=(low, high) to the attack", "")
-            raise type(error)(text.replace("`x`", f"`{label}`", 1)) from None
-        samples.append(x.astype(np.float32))
-    data = Dataset(
-        samples[0],
-        np.zeros(len(samples[0]), np.int64),
-        samples[1],
-        np.zeros(len(samples[1]), np.int64),
-        name,
-    )
+    for setting in _OF_DATA:
+        if setting in settings:
+            raise TypeError(
+                f"`{setting}` chooses among data sets of uae_tf, but here the data are "
+                f"`x_train` and `x_test`. Received: {setting}={settings[setting]!r}. "
+                "Leave it out; pass fewer samples for a smaller run, and `name` for "
+                "the report."
+            )
+    train, test = _samples("x_train", x_train), _samples("x_test", x_test)
+    no_labels = [np.zeros(len(x), np.int64) for x in (train, test)]
+    data = Dataset(train, no_labels[0], test, no_labels[1], name)
     chosen = ExperimentSettings(
         dataset=name, epochs=epochs, arms=tuple(arms), **settings
     )
@@ -139,8 +140,47 @@ def compare(
     return Comparison(experiment.run(), folder)
 
 
+def _samples(label: str, x: Any) -> np.ndarray:
+    """The samples of an argument, which is named where they do not fit.
+
+    Returns:
+        ``(N, *shape)`` float32 in [0, 1].
+
+    Raises:
+        TypeError, ValueError: no array, or one that cannot be attacked within [0, 1].
+    """
+    array = None
+    if isinstance(x, list) or hasattr(x, "__array__"):
+        # Rows of several lengths are no array.
+        with contextlib.suppress(ValueError):
+            array = np.asarray(x)
+    if array is None:
+        raise TypeError(
+            f"`{label}` must be one array of samples, (N, *shape), without labels. "
+            f"Received: {type(x).__name__}. Of a batched tf.data.Dataset of samples "
+            "pass np.concatenate(list(dataset.as_numpy_iterator()))."
+        )
+    try:
+        check_samples(array, (0.0, 1.0))
+    except (TypeError, ValueError) as error:
+        # The arms attack within [0, 1] alone.
+        text = str(error).replace(", or pass bounds=(low, high) to the attack", "")
+        raise type(error)(text.replace("`x`", f"`{label}`", 1)) from None
+    return array.astype(np.float32)
+
+
 class OwnModelBench(Bench):
-    """Models from a factory that is not ours."""
+    """Models from a factory that is not ours.
+
+    Args:
+        settings: of the experiment.
+        data: given by the user.
+        model_factory: as :func:`compare` has it.
+        batch_size: samples an update.
+
+    Raises:
+        ValueError: a factory whose models are not built, not compiled, or not new.
+    """
 
     def __init__(
         self,
@@ -149,11 +189,9 @@ class OwnModelBench(Bench):
         model_factory: Callable[[], keras.Model],
         batch_size: int,
     ) -> None:
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(
-                "`batch_size` must be a whole number, at least 1. "
-                f"Received: {batch_size!r}"
-            )
+        self._batch_size = check_count("batch_size", batch_size)
+        # A config may hold what was drawn, such as the seed of a layer.
+        keras.utils.set_random_seed(settings.seed)
         model = model_factory()
         if not (isinstance(model, keras.Model) and model.built and model.compiled):
             raise ValueError(
@@ -162,8 +200,10 @@ class OwnModelBench(Bench):
                 "call model.compile(optimizer, loss)."
             )
         self._factory = model_factory
-        self._batch_size = batch_size
-        super().__init__(settings, data, model.name, model.name)
+        self._digest = model_digest(model)
+        self._first = model
+        # Not the model's name, which Keras counts up: files are found again by it.
+        super().__init__(settings, data, "model", "model")
         self.judge.check(data.x_train[:1], None)
 
     @property
@@ -177,7 +217,7 @@ class OwnModelBench(Bench):
 
     def factory(self, kind: str, updates: int = 1) -> Callable[[], keras.Model]:
         del kind, updates
-        return self._factory
+        return self._new_model
 
     def trainee(
         self, kind: str, updates: int, steps_per_epoch: int | None = None
@@ -196,8 +236,21 @@ class OwnModelBench(Bench):
             "batch_size": self.batch_size,
             # So that a run does not go on with other data or another model.
             "data_sha256": digest.hexdigest(),
+            "model_sha256": self._digest,
             "parameters": self.judge.model.count_params(),
         }
+
+    def _new_model(self) -> keras.Model:
+        """The factory's next model, which must have nothing of the first."""
+        model = self._factory()
+        first = {id(weight) for weight in self._first.trainable_weights}
+        if any(id(weight) in first for weight in model.trainable_weights):
+            raise ValueError(
+                "`model_factory` must return a new model at every call. Received: "
+                f"{model!r}, with weights of the model before, so that each arm would "
+                "go on where the last one stopped. Build all layers in the factory."
+            )
+        return model
 
 
 class OwnModel(Experiment):

@@ -10,7 +10,13 @@ import numpy as np
 
 from ..datasets.pipelines import predict
 from .arrays import read_arrays, write_arrays
-from .report import convergence, errors_by_arm, gallery, relative_loss_change
+from .report import (
+    convergence,
+    errors_by_arm,
+    finite_errors,
+    gallery,
+    relative_loss_change,
+)
 from .seed_run import SeedRun
 from .summary import CANDIDATE
 
@@ -50,14 +56,15 @@ class Pictures:
         if trace:
             found["convergence"] = convergence(trace, _SIMILARITY)
         changes = self._group("change/")
-        if changes:
+        # None is finite where no attack succeeded.
+        if any(np.isfinite(values).any() for values in changes.values()):
             found["histogram"] = relative_loss_change(changes)
         return found
 
     def _own_figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Those that depend on what the model does with samples."""
         found: dict[str, Any] = {}
-        if len(rows) > 1:
+        if len(rows) > 1 and finite_errors(rows):
             found["errors"] = errors_by_arm(rows)
         names = ("x", "examples", "output", "output_of_examples", "success")
         if "gallery/x" in self.arrays:

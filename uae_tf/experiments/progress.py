@@ -112,9 +112,14 @@ class JobProgress:
             self.start(outer)
 
     def skip_jobs(self, number: int) -> None:
-        """So many more are done already: by a former run, or as another job."""
+        """So many more are done already: by a former run, or as another job.
+
+        Call it where no lane is at a job: the next ones begin now.
+        """
+        self._finished = [time.monotonic()] * len(self._jobs)
         if number:
             self._bars.advance(self._all, number)
+            self._expect_end()
             jobs = self._bars.tasks[self._all]
             if self._is_log:
                 self._print(
@@ -127,13 +132,18 @@ class JobProgress:
         seconds, self._finished[lane] = now - self._finished[lane], now
         self._worked.append(seconds)
         self._bars.advance(self._all)
-        jobs = self._bars.tasks[self._all]
-        # Of all jobs: rich looks back half a minute, which most jobs outlast.
-        mean = sum(self._worked) / len(self._worked)
-        left = mean * jobs.remaining / len(self._jobs)
-        self._bars.update(self._all, ends=now + left)
+        self._expect_end()
         if self._is_log:
             self._print(self._job_line(lane), lane)
+
+    def _expect_end(self) -> None:
+        """Says when all jobs will be done, once there is one to judge by."""
+        if self._worked:
+            jobs = self._bars.tasks[self._all]
+            # Of all jobs: rich looks back half a minute, which most jobs outlast.
+            mean = sum(self._worked) / len(self._worked)
+            left = mean * jobs.remaining / len(self._jobs)
+            self._bars.update(self._all, ends=time.monotonic() + left)
 
     def _print(self, line: str, lane: int) -> None:
         """A line about a lane, which then has none for a minute."""

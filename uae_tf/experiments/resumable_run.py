@@ -116,14 +116,18 @@ class ResumableRun(ABC):
         if not path.exists():
             return None
         saved = read_json(path)
-        if not resume:
+        # The report of `reproduce`, for one, has a list of runs.
+        parts = [saved.get(name, {}) for name in self.needed]
+        is_run = all(isinstance(part, dict) for part in parts)
+        if is_run and not resume:
             if not saved.get("complete") and self.holds_work(saved):
                 raise ValueError(
                     f"{path} holds an unfinished run. Go on with --resume, or choose "
                     "another folder with --out."
                 )
             return None
-        if self.needed - set(saved) or saved.get("experiment") != self.name:
+        is_ours = self.needed <= set(saved) and saved.get("experiment") == self.name
+        if not (is_run and is_ours):
             raise ValueError(
                 f"{path} does not hold a run of `{self.name}` to resume. Choose "
                 "another folder with --out."

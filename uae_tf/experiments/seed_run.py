@@ -48,6 +48,9 @@ class Bench(ABC):
         kind: of model that is retrained.
         source_kind: of model that is attacked.
 
+    Raises:
+        ValueError: too few samples for an arm, or samples outside [0, 1].
+
     Attributes:
         judge: the attacked criterion on a model of the kind that is retrained; its
             weights are set seed by seed.
@@ -63,6 +66,11 @@ class Bench(ABC):
                 "needs two or more. Received: samples=1. Leave out that arm, or use "
                 "more samples."
             )
+        # At once, and not where the first attack refuses them after hours.
+        try:
+            check_samples(data.x_train, (0.0, 1.0))
+        except ValueError as error:
+            raise ValueError(f"Data set {data.name!r} does not fit: {error}") from None
         self.settings = settings
         self.data = data
         self.kind = kind
@@ -131,7 +139,7 @@ class ReconstructionBench(Bench):
 
     def __init__(self, settings: ReconstructionSettings, data: Dataset) -> None:
         self.recipe = recipe(settings.model, settings.recipe, data.sample_shape)
-        _check_data(data, settings)
+        _check_images(data, settings)
         source = settings.source_model or settings.model
         super().__init__(settings, data, settings.model, source)
 
@@ -153,12 +161,8 @@ class ReconstructionBench(Bench):
         return lambda: build(kind, self.data.sample_shape, self.settings.recipe)
 
 
-def _check_data(data: Dataset, settings: ReconstructionSettings) -> None:
-    """Refuses at once what an arm would refuse after hours."""
-    try:
-        check_samples(data.x_train, (0.0, 1.0))
-    except ValueError as error:
-        raise ValueError(f"Data set {data.name!r} does not fit: {error}") from None
+def _check_images(data: Dataset, settings: ReconstructionSettings) -> None:
+    """Refuses at once what the conventional arms would refuse after hours."""
     needs_images = set(settings.conventional) - {"noise"}
     arms = [arm for arm in settings.arms if arm.startswith("conventional")]
     if arms and needs_images and len(data.sample_shape) != 3:

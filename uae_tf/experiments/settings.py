@@ -29,10 +29,14 @@ ARMS = (
 EXTRA_ARMS = ("conventional", "conventional_mine_uae")
 #: Conventional augmentations, for the extra arms.
 CONVENTIONAL = ("flip", "rotation", "noise")
+#: Seeds that NumPy's global generator knows.
+_SEEDS = 2**32
 
 
 class CheckedSettings:
     """What the settings of all experiments have in common: plain values, and checks."""
+
+    seed: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for results.json."""
@@ -40,10 +44,22 @@ class CheckedSettings:
 
     def _count(self, name: str, minimum: int = 1) -> None:
         value = getattr(self, name)
-        if not isinstance(value, int) or value < minimum:
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not is_whole or value < minimum:
             raise ValueError(
                 f"`{name}` must be a whole number, at least {minimum}. "
                 f"Received: {value!r}"
+            )
+        # NumPy's become Python's. Frozen for users: here the object is being made.
+        object.__setattr__(self, name, int(value))
+
+    def _count_seed(self, repetitions: int = 1) -> None:
+        """Checks ``seed``, from which so many count on."""
+        self._count("seed", minimum=0)
+        if self.seed + repetitions > _SEEDS:
+            raise ValueError(
+                f"`seed` must be below 2**32, as must be all {repetitions} that count "
+                f"on from it. Received: {self.seed}"
             )
 
     def _choose_some(self, name: str, allowed: tuple[str, ...]) -> None:
@@ -118,7 +134,7 @@ class ExperimentSettings(CheckedSettings):
         for name in ("samples", "epochs"):
             if getattr(self, name) is not None:
                 self._count(name)
-        self._count("seed", minimum=0)
+        self._count_seed(self.seeds)
         if not np.isfinite(self.similarity_weight):
             raise ValueError(
                 "`similarity_weight` must be a finite number. "

@@ -75,8 +75,9 @@ def _receive(child: Child) -> tuple[Any, ...]:
     except EOFError:
         raise ChildProcessError(
             f"A worker died (exit code {child.exit_code()}); -9 is what a lack of "
-            "memory looks like. The jobs that were done are kept: go on with --resume, "
-            "with fewer workers if memory was short."
+            "memory looks like. The jobs that were done are kept: run the same command "
+            "again, with --resume (reproduce goes on by itself), and with fewer "
+            "workers if memory was short."
         ) from None
 
 

@@ -21,7 +21,8 @@ from uae_tf.experiments.supervised import (
     supervised,
 )
 from uae_tf.experiments.supervised.bench import Bench, load_classifier
-from uae_tf.experiments.supervised.experiment import _TABLES
+from uae_tf.experiments.supervised.epsilon_sweep import EpsilonSweep
+from uae_tf.experiments.supervised.experiment import _TABLES, _Experiment
 from uae_tf.experiments.supervised.minmax_penalty import (
     MinMaxPenalty,
     _compared,
@@ -133,6 +134,34 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
     assert resumed["runs"]["minmax/0"] == whole["runs"]["minmax/0"]
 
 
+def test_jobs_without_their_arrays_run_again(comparison, settings, tmp_path):
+    _, out = comparison
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    arrays = tmp_path / "images.npz"
+    arrays.write_bytes(b"no arrays")
+    chosen = dataclasses.replace(settings, chunk=6)
+    with pytest.raises(ValueError, match=r"images\.npz is damaged .*made anew"):
+        _Experiment(chosen, tmp_path, True, Console(quiet=True))
+    arrays.unlink()
+    run = _Experiment(chosen, tmp_path, True, Console(quiet=True))
+    assert run.is_resumed
+    assert run.runs == {}
+
+
+def test_figures_are_of_jobs_that_are_done(comparison, settings, tmp_path):
+    """Arrays are written first: an interruption may leave them alone."""
+    results, out = comparison
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    chosen = dataclasses.replace(settings, chunk=6)
+    run = _Experiment(chosen, tmp_path, True, Console(quiet=True))
+    seen = []
+    run.table.figures = lambda rows, arrays: seen.append(arrays)
+    del run.runs["penalty/6"]
+    run.figures(results)
+    assert not [key for key in seen[0] if key.startswith("penalty/6/")]
+    assert "penalty/0/success" in seen[0]
+
+
 def test_ctrl_c_leaves_results_and_a_report(settings, tmp_path, monkeypatch):
     def stopped(self, *_):
         raise KeyboardInterrupt
@@ -178,6 +207,27 @@ def test_the_sweep_has_a_row_for_each_bound_and_attack(settings, tmp_path, no_cr
 METHODS = ("minmax", "pgd")
 
 
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ((1.0, 0.9, 1.0), "on every image from ε = 0.3 on."),
+        ((0.9, 1.0, 1.0), "on every image from ε = 0.2 on."),
+        ((1.0, 1.0, 0.9), "at ε = 0.1, 0.2, but not at the largest bound tried."),
+        ((0.9, 0.9, 0.9), "on every image at no bound tried."),
+    ],
+)
+def test_success_from_a_bound_on_is_success_at_all_larger_ones(rates, words):
+    chosen = SupervisedSettings(table="epsilon-sweep", epsilons=(0.3, 0.3, 0.1, 0.2))
+    assert chosen.epsilons == (0.1, 0.2, 0.3)
+    rows = [
+        {"method": "pgd", "epsilon": e, "success_rate": rate, "l2": {"mean": e}}
+        for e, rate in zip(chosen.epsilons, rates, strict=True)
+    ]
+    first, second = EpsilonSweep(chosen, None).findings(rows[::-1], {})
+    assert words in first
+    assert second == "At ε = 0.3 the mean L2 length of δ is: pgd 0.30."
+
+
 def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_critics):
     chosen = dataclasses.replace(
         settings,
@@ -196,6 +246,15 @@ def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_cr
     floor, _, *views, ceiling = (row["frechet"]["mean"] for row in rows.values())
     assert floor < min(views) <= max(views) < ceiling
     # A distance is a number of its extractor too.
+    # Of a run that had more repetitions, those that are asked for are told.
+    saved = read_json(tmp_path / "results.json")
+    more = {f"{name}/1": saved["runs"][f"{name}/0"] for name in VIEWS}
+    saved["runs"] |= more
+    write_json(tmp_path / "results.json", saved)
+    again = supervised(chosen, tmp_path, resume=True)
+    assert again["settings"]["runs"] == 1
+    assert {row["runs"] for row in again["rows"]} == {1}
+    assert set(more) < set(again["runs"])
     name = results["column_titles"]["frechet"]
     assert name == "FD (small)"
     assert name in (tmp_path / "report.html").read_text(encoding="utf-8")

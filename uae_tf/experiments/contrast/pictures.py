@@ -10,7 +10,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from ..pictures import Pictures
-from ..report import errors_by_arm
+from ..report import errors_by_arm, finite_errors
 from ..report.contrast import (
     embeddings,
     examples,
@@ -44,7 +44,7 @@ class ContrastPictures(Pictures):
     def _own_figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         trained = [row for row in rows if row["updates"]]
-        if len(trained) > 1:
+        if len(trained) > 1 and finite_errors(trained):
             found["errors"] = errors_by_arm(trained, label="linear probe error (%)")
         if losses := _curves(trained, "loss_curve"):
             found["learning_curves"] = learning_curves(

@@ -78,9 +78,10 @@ class ContrastRun(SeedRun):
             callbacks=self._callbacks(label, watcher),
             progress=self.progress.update,
         )
-        losses = [float(loss) for loss in found.history["loss"]]
-        # A training that went on after a kill knows only the epochs since.
-        if watcher is not None and len(losses) == self.bench.epochs:
+        # A training that went on after a kill knows only the epochs since: none, where
+        # it was killed after the last.
+        losses = [float(loss) for loss in found.history.get("loss", [])]
+        if watcher and watcher.is_complete and len(losses) == self.bench.epochs:
             self._curves[label] = {"loss_curve": losses, "knn_curve": watcher.curve}
         if kind == "clae":
             # Without what its adversarial branch has of its own.
@@ -104,14 +105,22 @@ class ContrastRun(SeedRun):
         return found if watcher is None else [*found, watcher]
 
     def _measure(self, weights: Weights) -> dict[str, Any]:
-        if not all(np.isfinite(array).all() for array in weights):
+        # Those of the arm before are not to be shown as this one's.
+        self.features = None
+        if not _are_finite(weights):
             return dict(_NOTHING)
         data, model = self.bench.data, self.bench.judge.model
         model.set_weights(weights)
         train = embed(model.encoder, data.x_train)
         test = embed(model.encoder, data.x_test)
         self.features = train, test
-        head = linear_head(train, data.y_train, renew=self._renewed(), seed=self.seed)
+        head = linear_head(
+            train,
+            data.y_train,
+            renew=self._renewed(),
+            seed=self.seed,
+            num_classes=data.num_classes,
+        )
         scores = head_scores(head, test, data.y_test)
         on_train = head_scores(head, train, data.y_train)
         logistic = logistic_probe(train, data.y_train).score(test, data.y_test)
@@ -160,7 +169,7 @@ class ContrastRun(SeedRun):
         self, weights: Weights, rows: np.ndarray, judged: np.ndarray
     ) -> float:
         """By the neighbours, whose labels are training labels."""
-        if not all(np.isfinite(array).all() for array in weights):
+        if not _are_finite(weights):
             return np.nan
         model, labels = self.bench.judge.model, self.bench.data.y_train
         model.set_weights(weights)
@@ -182,8 +191,18 @@ class _Watcher(keras.callbacks.Callback):
         self.epochs = {round((i + 1) * epochs / checks) for i in range(checks)}
         self.curve: list[list[float]] = []
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all checks were made: not where the training diverged."""
+        return len(self.curve) == len(self.epochs)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del logs
-        if epoch + 1 in self.epochs:
+        # One that diverges has no neighbours to ask, and goes on to be told as failed.
+        if epoch + 1 in self.epochs and _are_finite(self.model.get_weights()):
             accuracy = self.run.neighbours_accuracy(self.model)
             self.curve.append([epoch + 1, accuracy])
+
+
+def _are_finite(weights: Weights) -> bool:
+    return all(np.isfinite(array).all() for array in weights)

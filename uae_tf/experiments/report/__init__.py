@@ -2,6 +2,7 @@
 
 from .arms_table import COLUMNS, ESSENTIAL, arms_table
 from .controls_table import controls_table
+from .errors import finite_errors
 from .figures import convergence, errors_by_arm, gallery, relative_loss_change
 from .html import render_report, write_report
 from .overview import Entry, command_of, overview_table
@@ -18,6 +19,7 @@ __all__ = [
     "controls_table",
     "convergence",
     "errors_by_arm",
+    "finite_errors",
     "fits",
     "gallery",
     "overview_table",

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .arms import ADVERSARIAL, CONTROL, kind_of
-from .numbers import exponent_for, scale_label, statistic
+from .numbers import Statistic, exponent_for, scale_label, statistic
 from .style import (
     ADVERSARIAL_COLOUR,
     CONTROL_COLOUR,
@@ -44,8 +44,7 @@ def errors_by_arm(
         >>> len(errors_by_arm(rows).axes)
         1
     """
-    found = {str(row["arm"]): statistic(row.get(key)) for row in rows}
-    arms = {arm: entry for arm, entry in found.items() if entry}
+    arms = finite_errors(rows, key)
     if not arms:
         raise ValueError(f"rows must hold one arm with a finite {key!r}, got none.")
     exponent = exponent_for(entry.mean for entry in arms.values())
@@ -65,6 +64,23 @@ def errors_by_arm(
     axes.set_xlabel(f"{label} {scale_label(exponent)}".strip(), fontsize=LABEL)
     _legend(axes, [kind_of(arm) for arm in arms])
     return figure
+
+
+def finite_errors(
+    rows: Sequence[Mapping[str, Any]], key: str = "test_error"
+) -> dict[str, Statistic]:
+    """Arm -> its error, of the arms that `errors_by_arm` can show.
+
+    Args:
+        rows: rows of results.json.
+        key: the number to show.
+
+    Example:
+        >>> finite_errors([{"arm": "original", "test_error": {"mean": None}}])
+        {}
+    """
+    found = {str(row["arm"]): statistic(row.get(key)) for row in rows}
+    return {arm: entry for arm, entry in found.items() if entry}
 
 
 def _dots(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -87,7 +87,13 @@ def command_of(results: Mapping[str, Any]) -> str:
 
     Nor does it resume: who repeats it begins anew.
     """
-    return re.sub(r" --(out[ =]\S+|resume)", "", str(results.get("command") or ""))
+    words, kept = iter(shlex.split(str(results.get("command") or ""))), []
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif word != "--resume" and not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def data_of(results: Mapping[str, Any]) -> str:

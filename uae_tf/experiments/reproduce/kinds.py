@@ -78,11 +78,18 @@ def make_settings(kind: str, values: Mapping[str, Any]) -> Any:
             f"{kind} has no setting {unknown[0]!r}. It has: {', '.join(sorted(fields))}"
         )
     types = typing.get_type_hints(cls)
-    return cls(**{name: _plain(v, types[name]) for name, v in values.items()})
+    return cls(**{name: _plain(name, v, types[name]) for name, v in values.items()})
 
 
-def _plain(value: Any, type_: Any) -> Any:
-    if isinstance(value, list):
+def _plain(name: str, value: Any, type_: Any) -> Any:
+    if typing.get_origin(type_) is tuple:
+        kind = typing.get_args(type_)[0]
+        kinds = (int, float) if kind is float else kind
+        if not isinstance(value, (list, tuple)) or not all(
+            isinstance(entry, kinds) for entry in value
+        ):
+            words = "numbers" if kind is float else "texts"
+            raise ValueError(f"`{name}` must be a list of {words}. Received: {value!r}")
         return tuple(value)
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     return float(value) if is_whole and type_ is float else value

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from ..report.numbers import duration
 from .reproduction import DONE, NO_DATA, Step
@@ -32,7 +33,8 @@ def plan_table(steps: Sequence[Step]) -> Table:
         run = step.run
         table.add_row(
             step.recipe.table,
-            run.title,
+            # As it stands: brackets are no markup.
+            Text(run.title),
             step.state,
             str(run.settings.get("seeds", run.settings.get("runs", ""))),
             "unknown" if run.seconds is None else duration(run.seconds),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,14 @@ SCALES = ("quick", "standard", "full")
 #: Where the recipes are that come with the library.
 FOLDER = Path(__file__).parents[1] / "recipes"
 
-_RUN_KEYS = {"name", "title", "experiment", "seconds", "settings", "data"}
+#: What a value may be -> the words for it.
+_TYPES: Mapping[Any, str] = {str: "text", dict: "a table", (int, float): "a number"}
+#: Keys of a file and of its runs, in TOML's types; the last may be left out.
+_RECIPE = {"title": str, "source": str, "about": str}
+_RUN = {"name": str, "title": str, "experiment": str, "settings": dict}
+_RUN_MAY = {"seconds": (int, float), "data": str}
+#: Of a folder's name: neither above the recipe's folder nor hidden.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +118,14 @@ def load_recipe(table: str, scale: str, folder: Path | None = None) -> Recipe:
         )
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-        runs = tuple(_run(entry) for entry in found.pop("run"))
+        entries = found.pop("run", None)
+        is_list = isinstance(entries, list) and entries
+        if not is_list or not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError("'run' must be one table or more, each under [[run]]")
+        _check("the file", found, _RECIPE)
+        runs = tuple(_run(entry) for entry in entries)
         recipe = Recipe(table=table, scale=scale, runs=runs, **found)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
     names = [run.name for run in recipe.runs]
     if len(set(names)) < len(names):
@@ -119,16 +134,43 @@ def load_recipe(table: str, scale: str, folder: Path | None = None) -> Recipe:
 
 
 def _run(entry: dict[str, Any]) -> Run:
-    name = entry.get("name", "?")
-    unknown = set(entry) - _RUN_KEYS
-    if unknown:
-        raise ValueError(
-            f"run {name!r} has {', '.join(sorted(unknown))}, which no run has. "
-            f"Expected some of: {', '.join(sorted(_RUN_KEYS))}"
-        )
+    where = f"run {entry.get('name', '?')!r}"
+    _check(where, entry, _RUN, _RUN_MAY)
     run = Run(**entry)
+    if not _NAME.fullmatch(run.name):
+        raise ValueError(
+            f"{where}: 'name' must be that of a folder, of letters, digits, '.', '_' "
+            "and '-', not beginning with '.'"
+        )
+    if run.seconds is not None and not 0.0 <= run.seconds < math.inf:
+        raise ValueError(
+            f"{where}: 'seconds' must be at least 0. Received: {run.seconds}"
+        )
     try:
         make_settings(run.experiment, run.settings)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"run {name!r}: {error}") from error
+        raise ValueError(f"{where}: {error}") from error
     return run
+
+
+def _check(
+    where: str,
+    entry: Mapping[str, Any],
+    needed: Mapping[str, Any],
+    further: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuses keys that are unknown or missing, and values of another type."""
+    types = {**needed, **(further or {})}
+    if unknown := set(entry) - set(types):
+        raise ValueError(
+            f"{where} has {', '.join(sorted(unknown))}, which is unknown. "
+            f"Expected some of: {', '.join(sorted(types))}"
+        )
+    if missing := [key for key in needed if key not in entry]:
+        raise ValueError(f"{where} has no {', '.join(map(repr, missing))}")
+    for key, value in entry.items():
+        # To Python, true is a number.
+        if isinstance(value, bool) or not isinstance(value, types[key]):
+            raise ValueError(
+                f"{where}: {key!r} must be {_TYPES[types[key]]}. Received: {value!r}"
+            )

@@ -82,9 +82,9 @@ class Reproduction:
     def run(self) -> bool:
         """Makes the runs that are not done, and writes report and results after each.
 
-        A run that cannot be made, for lack of data or for what the experiment refuses,
-        is told in the report; the others go on. After Ctrl-C the next call goes on
-        where this one stopped.
+        A run that cannot be made, for lack of data, for what the experiment refuses, or
+        because a worker died, is told in the report; the others go on. After Ctrl-C the
+        next call goes on where this one stopped.
 
         Returns:
             Whether all runs are done.
@@ -129,10 +129,10 @@ class Reproduction:
         return steps
 
     def _state(self, run: Run, folder: Path) -> str:
-        if (folder / RUN).exists():
-            is_compatible(read_json(folder / RUN), _described(run))
         path = folder / RESULTS
         if path.exists():
+            if (folder / RUN).exists():
+                is_compatible(read_json(folder / RUN), _described(run))
             return DONE if read_json(path).get("complete") else GO_ON
         name = make_settings(run.experiment, run.settings).dataset
         is_there = datasets.is_at_hand(name, self.data_dir)
@@ -150,9 +150,11 @@ class Reproduction:
         try:
             kind = KINDS[run.experiment]
             results = kind.run(settings, folder, self.console, self.workers)
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, ValueError, ChildProcessError) as error:
             # Of one run; the night is long enough for the others.
             self.errors[folder] = str(error)
+            if not isinstance(error, ChildProcessError):
+                _forget_if_empty(folder / RESULTS)
             self.console.print(f"Not made: {error}", markup=False, highlight=False)
             return True
         return results["complete"]
@@ -212,3 +214,9 @@ class Reproduction:
 def _described(run: Run) -> dict[str, Any]:
     """What must be the same for a folder to be gone on with."""
     return {"experiment": run.experiment, "settings": run.settings}
+
+
+def _forget_if_empty(results: Path) -> None:
+    """Removes results without a finished job: a mended recipe is not held to them."""
+    if results.exists() and not any(read_json(results).get("runs", {}).values()):
+        results.unlink()

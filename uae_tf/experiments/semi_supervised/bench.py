@@ -38,8 +38,8 @@ from .settings import SemiSupervisedSettings
 
 #: Validation points drawn for the circles, which have as many as one likes.
 CIRCLE_VALIDATION = 1000
-#: Fit epochs a training is cut into, for progress and for the stop at NaN.
-_EPOCHS = 10
+#: Fit epochs a training is cut into at the most, for progress and the stop at NaN.
+_MOST_EPOCHS = 10
 #: Offset of the seeds that validation points of the circles are drawn with.
 _OTHER_POINTS = 100_000
 _MEASURED = 500
@@ -108,13 +108,13 @@ class Bench:
             examples,
             labelled_batch=protocol.labelled_batch,
             unlabelled_batch=protocol.unlabelled_batch,
-            steps_per_epoch=self._epoch_steps,
+            steps_per_epoch=protocol.updates // self._epochs,
             seed=seed,
         )
-        report = _Report(progress, len(data) * _EPOCHS)
+        report = _Report(progress, protocol.updates)
         history = model.fit(
             data.as_tf_data(),
-            epochs=_EPOCHS,
+            epochs=self._epochs,
             shuffle=False,
             callbacks=[report],
             verbose=0,
@@ -125,7 +125,7 @@ class Bench:
             * error_rate(model, split.x_validation, split.y_validation),
             "l2": self.length(trial, model, seed),
             **{name: float(values[-1]) for name, values in history.items()},
-            "updates": len(data) * _EPOCHS,
+            "updates": protocol.updates,
             "seconds": time.perf_counter() - started,
         }
         return model, {name: n for name, n in numbers.items() if n is not None}
@@ -196,15 +196,18 @@ class Bench:
         return float(perturbation_sizes(x, examples)["l2"].mean())
 
     @property
-    def _epoch_steps(self) -> int:
-        return -(-self.protocol.updates // _EPOCHS)
+    def _epochs(self) -> int:
+        """How many, so that they are equally long and no update is left over."""
+        numbers = range(_MOST_EPOCHS, 0, -1)
+        return next(n for n in numbers if self.protocol.updates % n == 0)
 
     def _trainee(
         self, trial: Trial, split: SemiSupervisedSplit, seed: int
     ) -> ConsistencyTraining:
         """A new model, or the last seed's in the state of a new one."""
         # Few calls, and none that overruns an epoch.
-        _, call_steps = split_steps(self._epoch_steps, self._epoch_steps)
+        updates = self.protocol.updates
+        _, call_steps = split_steps(updates, updates // self._epochs)
         factory = partial(self._model, trial, split, seed)
         kept = self._trainees.get(trial)
         if kept is None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from ..report.semi_supervised import decision_boundaries
 from ..resumable_run import FIGURES
 from ..storage import write_atomic
-from .experiment import semi_supervised
+from .experiment import prepared_run
 from .pictures import Pictures
 from .settings import SemiSupervisedSettings
 
@@ -32,9 +32,10 @@ def semi_supervised_circles(
 
     Args:
         settings: of the experiment; their noise is replaced.
-        noises: standard deviations of the circles' noise, one or more.
+        noises: standard deviations of the circles' noise, one or more, that differ in
+            their first six digits.
         out: holds a folder "noise-..." for each, and the picture of all.
-        resume: as in :func:`semi_supervised`.
+        resume: as in :func:`semi_supervised`; a noise not begun with is begun.
         console: as there.
         workers: as there.
 
@@ -42,21 +43,26 @@ def semi_supervised_circles(
         Folder -> what its results.json holds; an interruption leaves out the rest.
 
     Raises:
-        ValueError: as :func:`semi_supervised`; no noise, or one twice.
+        ValueError: as :func:`semi_supervised`; no noise, or one twice. Nothing has been
+            trained or written then, at any noise.
     """
-    if not noises or len(set(noises)) < len(noises):
+    # As the folders tell them apart.
+    if not noises or len({f"{noise:g}" for noise in noises}) < len(noises):
         raise ValueError(
             f"`noise` must be one or more different numbers. Received: {tuple(noises)}"
         )
+    runs = {}
+    # All, before the first is trained: what is wrong with the last shows here.
+    for noise in noises:
+        own = dataclasses.replace(settings, noise=noise)
+        folder = out / f"noise-{noise:g}"
+        runs[noise] = own, prepared_run(own, folder, resume, console, workers)
     found: dict[Path, dict[str, Any]] = {}
     panels = {}
-    for noise in noises:
-        folder = out / f"noise-{noise:g}"
-        own = dataclasses.replace(settings, noise=noise)
-        is_begun = (folder / "results.json").exists()
-        results = semi_supervised(own, folder, resume and is_begun, console, workers)
-        found[folder] = results
-        panels[f"noise {noise:g}"] = Pictures(folder / FIGURES).panels(results, own)
+    for noise, (own, run) in runs.items():
+        results = run.run()
+        found[run.out] = results
+        panels[f"noise {noise:g}"] = Pictures(run.out / FIGURES).panels(results, own)
         if not results["complete"]:
             break
     if any(panels.values()):

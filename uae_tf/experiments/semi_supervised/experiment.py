@@ -65,12 +65,35 @@ def semi_supervised(
     Reference:
         Ma et al., WISE 2019 (slides); SPEC 7.
     """
+    return prepared_run(settings, out, resume, console, workers).run()
+
+
+def prepared_run(
+    settings: SemiSupervisedSettings,
+    out: Path,
+    resume: bool = False,
+    console: Console | None = None,
+    workers: int = 0,
+) -> ResumableRun:
+    """What :func:`semi_supervised` runs: checked, with nothing written yet.
+
+    Args:
+        settings: as there, and so are all others.
+        out: as there.
+        resume: as there.
+        console: as there.
+        workers: as there.
+
+    Returns:
+        The run, which goes on from ``out`` where it resumes.
+
+    Raises:
+        ValueError: as there.
+    """
     check_folder(out)
     bench = Bench(settings)
     bench.split(settings.seed)  # Raises where data and labels do not fit.
-    return _Experiment(
-        settings, bench, out, resume, console or Console(), workers
-    ).run()
+    return _Experiment(settings, bench, out, resume, console or Console(), workers)
 
 
 class _Experiment(ResumableRun):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ...datasets.pipelines import predict
 from ...training import ConsistencyTraining
 from ..arrays import read_arrays, write_arrays
-from ..report import errors_by_arm
+from ..report import errors_by_arm, finite_errors
 from ..report.semi_supervised import (
     Panel,
     decision_boundaries,
@@ -54,8 +54,9 @@ class Pictures:
     ) -> dict[str, Any]:
         """The figures that can be drawn from what there is."""
         found: dict[str, Any] = {}
-        if len(results["rows"]) > 1:
-            found["errors"] = errors_by_arm(results["rows"], label="test error (%)")
+        rows, tried = results["rows"], results["sensitivity"].values()
+        if len(rows) > 1 and finite_errors(rows):
+            found["errors"] = errors_by_arm(rows, label="test error (%)")
         panels = self.panels(results, settings)
         if panels:
             found["boundaries"] = decision_boundaries(
@@ -64,7 +65,11 @@ class Pictures:
         examples = self._generated(results, settings)
         if examples is not None:
             found["generated"] = generated_gallery(self.arrays["gallery/x"], examples)
-        if any(len(values) > 1 for values in results["sensitivity"].values()):
+        # Where all trainings diverged there is nothing to draw.
+        errors = [error for values in tried for error in values.values()]
+        if any(len(values) > 1 for values in tried) and any(
+            np.isfinite(e).any() for e in errors
+        ):
             found["sensitivity"] = sensitivity(results["sensitivity"])
         return found
 
@@ -93,7 +98,10 @@ class Pictures:
             grid = self.arrays.get(f"boundary/{trial.key}") if trial else None
             if trial is None or grid is None:
                 continue
-            entry = results["runs"][trial.key][str(settings.seed)]
+            entry = results["runs"].get(trial.key, {}).get(str(settings.seed))
+            # Arrays are written first: an interruption may leave them alone.
+            if entry is None:
+                continue
             panels[name] = Panel(
                 title=_title(name, trial),
                 probability=grid,

@@ -7,9 +7,10 @@ import math
 from functools import partial
 from typing import Any
 
+from ...datasets.circles import TEST_SAMPLES
 from ...models.convolutional_classifier import SMALLEST_SIDE
 from ..settings import CheckedSettings
-from .arms import Arm, parse_arm
+from .arms import Arm, Trial, parse_arm
 from .protocols import COLOUR, PROTOCOLS, Protocol
 
 DEFAULT_METHODS = ("supervised", "random", "vat", "vat_entmin", "generator")
@@ -18,7 +19,7 @@ DEFAULT_METHODS += ("bounded_generator", "mine_uae")
 SLIDES_METHODS = ("vat_0.1", "vat_1.0", "generator_1.0")
 PLACEMENTS = ("even", "random")
 #: Numbers that the protocol has where they are None, and their least.
-_OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 0, "width": 1}
+_OPTIONAL = {"labels": 1, "updates": 1, "samples": 1, "validation": 1, "width": 1}
 _OPTIONAL |= {"labelled_batch": 1, "unlabelled_batch": 1}
 _OPTIONAL |= {"side": SMALLEST_SIDE}
 #: Those of them that replace a field of the protocol of the same name.
@@ -42,11 +43,12 @@ class SemiSupervisedSettings(CheckedSettings):
         labels: labelled samples in all; None for the protocol's.
         updates: of the classifier; None for the protocol's.
         samples: training samples; None for all.
-        validation: samples held out to choose settings on; None for the protocol's.
+        validation: samples held out to choose settings on, of the circles 2000 at most,
+            drawn apart; None for the protocol's, of the circles 1000.
         seeds: repetitions, each with other labels, weights and noise.
         choice_seeds: how many of them the settings are chosen by, at most ``seeds``.
-        noise: of the circles.
-        factor: radius of the inner circle.
+        noise: standard deviation of the circles' noise, 0 or more.
+        factor: radius of the inner circle, in (0, 1).
         labelled_batch: labelled samples per update; None for the protocol's.
         unlabelled_batch: unlabelled samples per update; None for the protocol's.
         side: height and width that images in colour are averaged down to, for speed;
@@ -86,17 +88,15 @@ class SemiSupervisedSettings(CheckedSettings):
     def __post_init__(self) -> None:
         self._choose("dataset", tuple(PROTOCOLS))
         self._choose("placement", PLACEMENTS)
-        for name, minimum in (("choice_seeds", 1), ("seeds", 1), ("seed", 0)):
-            self._count(name, minimum)
+        for name in ("choice_seeds", "seeds"):
+            self._count(name)
+        self._count_seed(self.seeds)
         for name, minimum in _OPTIONAL.items():
             if getattr(self, name) is not None:
                 self._count(name, minimum)
         for name in ("epsilon_grid", "lambda_grid"):
-            if not all(0.0 < value < math.inf for value in getattr(self, name)):
-                raise ValueError(
-                    f"`{name}` must hold positive numbers. "
-                    f"Received: {getattr(self, name)}"
-                )
+            self._check_grid(name)
+        self._check_circles()
         for name in _OF_COLOUR:
             value = getattr(self, name)
             if value is not None and self.dataset not in COLOUR:
@@ -108,9 +108,9 @@ class SemiSupervisedSettings(CheckedSettings):
             raise ValueError(f"`dropout` must be in [0, 1). Received: {self.dropout}")
         if not self.methods:
             raise ValueError("`methods` is empty. Expected some, such as vat,generator")
-        if len(set(self.methods)) < len(self.methods):
+        # As results.json tells them apart, where vat_0.1 and vat_0.10 are one.
+        if len({Trial(a.method, a.value).key for a in self.arms}) < len(self.methods):
             raise ValueError(f"`methods` names one twice. Received: {self.methods}")
-        _ = self.arms
 
     @property
     def arms(self) -> list[Arm]:
@@ -145,6 +145,28 @@ class SemiSupervisedSettings(CheckedSettings):
             "mine_uae": protocol.uae_sizes,
         }
         return grids[method]
+
+    def _check_grid(self, name: str) -> None:
+        values = getattr(self, name)
+        if not all(0.0 < value < math.inf for value in values):
+            raise ValueError(f"`{name}` must hold positive numbers. Received: {values}")
+        # As results.json tells them apart.
+        if len({f"{value:g}" for value in values}) < len(values):
+            raise ValueError(
+                f"`{name}` must hold numbers that differ in their first six digits. "
+                f"Received: {values}"
+            )
+
+    def _check_circles(self) -> None:
+        if not 0.0 <= self.noise < math.inf:
+            raise ValueError(f"`noise` must be at least 0. Received: {self.noise}")
+        if not 0.0 < self.factor < 1.0:
+            raise ValueError(f"`factor` must be in (0, 1). Received: {self.factor}")
+        if self.dataset == "circles" and (self.validation or 0) > TEST_SAMPLES:
+            raise ValueError(
+                f"`validation` must be at most {TEST_SAMPLES} for the circles. "
+                f"Received: {self.validation}"
+            )
 
     def _of_network(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in _OF_NETWORK}

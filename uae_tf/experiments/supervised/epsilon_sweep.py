@@ -71,21 +71,21 @@ class EpsilonSweep(Table):
     def findings(self, rows: Sequence[Mapping[str, Any]], arrays: Arrays) -> list[str]:
         sentences = []
         for method in METHODS:
-            own = [row for row in rows if row["method"] == method]
-            whole = [row["epsilon"] for row in own if row["success_rate"] == 1.0]
-            if own:
-                sentences.append(
-                    f"{method} succeeds on every image from ε = {min(whole):g} on."
-                    if whole
-                    else f"{method} succeeds on every image at no bound tried."
-                )
+            rates = {
+                row["epsilon"]: row["success_rate"]
+                for row in rows
+                if row["method"] == method
+            }
+            if rates:
+                sentences.append(f"{method} succeeds on every image {_where(rates)}.")
         if rows:
-            last = [row for row in rows if row["epsilon"] == rows[-1]["epsilon"]]
+            largest = max(row["epsilon"] for row in rows)
+            last = [row for row in rows if row["epsilon"] == largest]
             lengths = " and ".join(
                 f"{row['method']} {row['l2']['mean']:.2f}" for row in last if row["l2"]
             )
             sentences.append(
-                f"At ε = {rows[-1]['epsilon']:g} the mean L2 length of δ is: {lengths}."
+                f"At ε = {largest:g} the mean L2 length of δ is: {lengths}."
             )
         return sentences
 
@@ -139,6 +139,19 @@ class EpsilonSweep(Table):
             "pgd": f"{steps} iterations of length 2.5 ε / {steps}, random start; the "
             "iterate of the largest margin is kept. It has no reason to stay near x.",
         }
+
+
+def _where(rates: Mapping[float, float]) -> str:
+    """At which bounds the success rate is 1, in words."""
+    failed = [epsilon for epsilon, rate in rates.items() if rate < 1.0]
+    whole = sorted(set(rates) - set(failed))
+    beyond = [epsilon for epsilon in whole if epsilon > max(failed, default=0.0)]
+    if beyond:
+        return f"from ε = {min(beyond):g} on"
+    if whole:
+        bounds = ", ".join(f"{epsilon:g}" for epsilon in whole)
+        return f"at ε = {bounds}, but not at the largest bound tried"
+    return "at no bound tried"
 
 
 def _mean(entry: Any) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 
@@ -71,7 +72,12 @@ class _Experiment(ResumableRun):
     ) -> None:
         super().__init__(settings, out)
         self.restore(resume)
-        self.arrays = read_arrays(out / _ARRAYS) if self.runs else {}
+        self.arrays: dict[str, np.ndarray] = {}
+        if self.runs and (out / _ARRAYS).exists():
+            self.arrays = read_arrays(out / _ARRAYS)
+        else:
+            # Rows are made of the arrays: jobs without theirs run again.
+            self.runs = {}
         self.bench = Bench(settings, out / "classifiers")
         self.table = _TABLES[settings.table](settings, self.bench)
         self.jobs = self.table.jobs()
@@ -104,26 +110,34 @@ class _Experiment(ResumableRun):
         self.write()
 
     def conclusions(self) -> dict[str, Any]:
-        table = self.table
-        done = {
-            key: array
-            for key, array in self.arrays.items()
-            if key.rpartition("/")[0] in self.runs
-        }
-        rows = table.rows(self.runs, done)
+        table, runs, done = self.table, self._wanted_runs(), self._wanted_arrays()
+        rows = table.rows(runs, done)
         return {
             "title": table.title,
             "rows": rows,
             "primary": table.primary,
             "verdict": None,
             "findings": table.findings(rows, done),
-            "notes": [*table.notes(self.runs), _CONDITIONS],
+            "notes": [*table.notes(runs), _CONDITIONS],
             "meanings": table.meanings(),
             "column_titles": table.titles(),
         }
 
     def figures(self, results: Mapping[str, Any]) -> dict[str, Figure]:
-        return self.table.figures(results["rows"], self.arrays)
+        return self.table.figures(results["rows"], self._wanted_arrays())
+
+    def _wanted_runs(self) -> dict[str, Any]:
+        """What is done of these settings' jobs: a run before may have had more."""
+        return {key: self.runs[key] for key in self.jobs if key in self.runs}
+
+    def _wanted_arrays(self) -> dict[str, np.ndarray]:
+        """Their arrays, without those of a job that was interrupted."""
+        runs = self._wanted_runs()
+        return {
+            key: array
+            for key, array in self.arrays.items()
+            if key.rpartition("/")[0] in runs
+        }
 
 
 _CONDITIONS = (

@@ -45,7 +45,7 @@ class SupervisedSettings(CheckedSettings):
         inner_steps: of the critic at an iteration, the same for every attack.
         marginals: of the attacks' MINE: "all" pairs, or "shuffle".
         epsilon: L-infinity bound of minmax-vs-penalty and of quality.
-        epsilons: bounds of epsilon-sweep.
+        epsilons: bounds of epsilon-sweep; kept in order, each once.
         runs: repetitions of quality.
         projections: K of its random-sampling views.
         chunk: images attacked at once, and lost at most by an interruption.
@@ -88,7 +88,7 @@ class SupervisedSettings(CheckedSettings):
         self._count("chunk")
         self._count("robust_epochs")
         self._count("projections", 2)
-        self._count("seed", 0)
+        self._count_seed()
         if self.robust_samples is not None:
             self._count("robust_samples")
         if self.table == TABLES[0] and self.steps < self.search_steps:
@@ -102,3 +102,6 @@ class SupervisedSettings(CheckedSettings):
                 "`epsilon` and `epsilons` must be positive, and some. "
                 f"Received: epsilon={self.epsilon}, epsilons={self.epsilons}"
             )
+        # As the names of the jobs tell them apart.
+        bounds = {f"{epsilon:g}": epsilon for epsilon in sorted(self.epsilons)}
+        object.__setattr__(self, "epsilons", tuple(bounds.values()))
