@@ -67,6 +67,17 @@ def test_examples_are_judged_by_the_weights_of_the_stored_original(run, examples
     assert measured["l2"] == pytest.approx(l2, rel=1e-5)
 
 
+def test_the_histogram_shows_every_copy_of_a_sample(run, examples):
+    noisy = np.clip(run.x + 0.3, 0.0, 1.0).astype("float32")
+    alone = []
+    for copies in ([noisy], [examples]):
+        run._measure_copies("conventional", copies)
+        alone.append(run.changes["conventional"])
+    run._measure_copies("conventional_mine_uae", [noisy, examples])
+    both = run.changes["conventional_mine_uae"].reshape(40, 2)
+    np.testing.assert_allclose(both, np.stack(alone, axis=1), rtol=1e-6)
+
+
 def test_failures_are_replaced_by_their_samples(run, examples):
     run.bench.augmenter.model.set_weights(run.original("dense"))
     result = augment(run, "mine_uae")

@@ -190,6 +190,7 @@ class SeedRun:
         self.progress = progress
         self.settings = bench.settings
         self.x = bench.data.x_train
+        #: Of each arm, the copies of a sample side by side; NaN is a failure.
         self.changes: dict[str, np.ndarray] = {}
         self._copies: dict[str, list[np.ndarray]] = {}
         self._attack_seconds: dict[str, float] = {}
@@ -333,8 +334,12 @@ class SeedRun:
         self.bench.judge.model.set_weights(self.original(self.bench.kind))
         found = [measure_examples(self.bench.judge, self.x, copy) for copy in copies]
         # A failure is the sample itself, and its change of 0 no success.
-        moved = np.any((copies[0] != self.x).reshape(len(self.x), -1), axis=1)
-        self.changes[arm] = np.where(moved, found[0]["relative_loss_change"], np.nan)
+        moved = [
+            np.any((copy != self.x).reshape(len(self.x), -1), axis=1) for copy in copies
+        ]
+        changes = [part["relative_loss_change"] for part in found]
+        # The copies of a sample side by side, so that a cut has as many of each.
+        self.changes[arm] = np.where(moved, changes, np.nan).T.ravel()
         means = {n: float(np.mean([part[n] for part in found])) for n in found[0]}
         return {"success_rate": means.pop("success"), **means}
 
