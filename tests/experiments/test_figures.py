@@ -9,6 +9,7 @@ from uae_tf.experiments.report import (
     gallery,
     relative_loss_change,
 )
+from uae_tf.experiments.report.contrast import learning_curves
 
 
 @pytest.fixture
@@ -100,6 +101,21 @@ def test_errors_by_arm_leaves_out_what_is_pending():
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == names
     with pytest.raises(ValueError, match="one arm with a finite 'test_error'"):
         errors_by_arm([{"arm": "pending"}])
+
+
+@pytest.mark.parametrize(("epochs", "points"), [(4, 4), (12, 3)])
+def test_the_loss_of_a_short_contrastive_training_is_a_line_too(epochs, points):
+    losses = {
+        "original": [np.linspace(6.0, 5.0, epochs), np.linspace(6.2, 5.2, epochs)]
+    }
+    figure = learning_curves(losses, {"original": [[(1, 0.2), (epochs, 0.3)]] * 2})
+    *single, mean = figure.axes[0].lines
+    assert len(single) == 2
+    assert len(mean.get_xdata()) == points
+    assert mean.get_ydata().mean() == pytest.approx(5.6, abs=0.1)
+    figure.canvas.draw()
+    ticks = figure.axes[0].get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))
 
 
 def test_no_global_figures(images):

@@ -25,8 +25,9 @@ CAPTIONS: Mapping[str, Caption] = {
         "Training",
         "The contrastive loss of each epoch, and how often the nearest neighbours of a "
         "test image are of its class while the encoder is in training.",
-        "Left, line: means over five epochs and all seeds; faint: single epochs of "
-        "single seeds. Losses of arms with easier images are lower by themselves.",
+        "Left, line: means over all seeds and, of more than five epochs, over five; "
+        "faint: single epochs of single seeds. Losses of arms with easier images are "
+        "lower by themselves.",
     ),
     "robustness": Caption(
         "Under an adversary",

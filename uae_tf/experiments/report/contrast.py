@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .gallery import draw_image
 from .style import (
@@ -91,8 +92,10 @@ def learning_curves(
             epochs = np.arange(1, len(values) + 1)
             left.plot(epochs, values, color=look["color"], linewidth=0.7, alpha=0.4)
         length = min(len(values) for values in seeds)
-        means = five_epoch_means(np.mean([v[:length] for v in seeds], axis=0))
-        centres = five_epoch_means(np.arange(1, length + 1))
+        # One group would be a point, not a line.
+        width = SMOOTHED if length > SMOOTHED else 1
+        means = five_epoch_means(np.mean([v[:length] for v in seeds], axis=0), width)
+        centres = five_epoch_means(np.arange(1, length + 1), width)
         left.plot(centres, means, **look)
         points = [np.asarray(s, dtype=float) for s in neighbours[arm] if len(s)]
         points = [p for p in points if len(p) == max(map(len, points))]
@@ -103,6 +106,7 @@ def learning_curves(
     right.set_ylabel("kNN accuracy on test data (%)", fontsize=LABEL)
     for axes in (left, right):
         axes.set_xlabel("epoch (pass over the augmented data)", fontsize=LABEL)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         tidy(axes)
     figure.legend(
         *right.get_legend_handles_labels(),

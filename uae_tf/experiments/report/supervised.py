@@ -68,7 +68,7 @@ def search_traces(
     for axes in (rates, values):
         axes.set_xlabel("iteration", fontsize=LABEL)
         tidy(axes)
-        axes.legend(fontsize=SMALL, frameon=False, loc="lower right")
+        axes.legend(fontsize=SMALL, frameon=False)
     return figure
 
 
