@@ -143,3 +143,13 @@ def test_jobs_side_by_side_have_a_bar_each_and_share_the_time_left(clock):
 
 def test_a_notebook_keeps_no_progress(clock):
     assert drawn_by_progress(clock, force_jupyter=True) == ""
+
+
+def test_a_run_that_waited_for_another_counts_its_own_time(clock):
+    screen = io.StringIO()
+    bars = JobProgress(2, Console(file=screen, force_terminal=False))
+    clock[0] += 600.0
+    with bars:
+        clock[0] += 5.0
+        bars.finish_job()
+    assert screen.getvalue() == "1 of 2 jobs done after 5.0 s, about 5.0 s left\n"

@@ -1,12 +1,14 @@
 import dataclasses
 import functools
 import html
+import io
 import json
 import math
 
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from uae_tf.experiments import resumable_run
 from uae_tf.experiments.report import render_report, write_report
@@ -165,7 +167,12 @@ def test_circles_at_two_noises_and_their_picture(tmp_path):
     settings = SemiSupervisedSettings(
         methods=("supervised", "vat_0.1"), updates=10, seeds=1
     )
-    found = semi_supervised_circles(settings, (0.01, 0.06), tmp_path)
+    log = io.StringIO()
+    console = Console(file=log)
+    found = semi_supervised_circles(settings, (0.01, 0.06), tmp_path, console=console)
+    first, second = log.getvalue().split("Two circles, noise 0.06\n")
+    assert first.startswith("Two circles, noise 0.01\n1 of 2 jobs done (seed 0: sup")
+    assert second.startswith("1 of 2 jobs done (seed 0: supervised) after")
     assert [folder.name for folder in found] == ["noise-0.01", "noise-0.06"]
     easy, hard = found.values()
     assert easy["settings"]["noise"] == 0.01

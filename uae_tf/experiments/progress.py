@@ -67,11 +67,15 @@ class JobProgress:
         self._jobs = [
             self._bars.add_task("", total=None, visible=False) for _ in range(lanes)
         ]
-        self._finished = [time.monotonic()] * lanes
-        self._told = list(self._finished)
+        self._finished = [0.0] * lanes
+        self._told = [0.0] * lanes
         self._worked: list[float] = []
 
     def __enter__(self) -> JobProgress:
+        # It may have been made before another run, whose time is none of its own.
+        self._bars.reset(self._all)
+        self._finished = [time.monotonic()] * len(self._jobs)
+        self._told = list(self._finished)
         self._bars.start()
         return self
 

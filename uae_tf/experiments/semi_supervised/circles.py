@@ -59,7 +59,10 @@ def semi_supervised_circles(
         runs[noise] = own, prepared_run(own, folder, resume, console, workers)
     found: dict[Path, dict[str, Any]] = {}
     panels = {}
+    console = console or Console()
     for noise, (own, run) in runs.items():
+        if len(runs) > 1:
+            console.print(f"Two circles, noise {noise:g}", highlight=False)
         results = run.run()
         found[run.out] = results
         panels[f"noise {noise:g}"] = Pictures(run.out / FIGURES).panels(results, own)
