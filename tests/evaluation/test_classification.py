@@ -25,6 +25,16 @@ def test_agreement_is_with_the_judges_own_labels(argmax):
     assert label_agreement(argmax, x, x[[0, 1, 0]]) == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("shape", [(1,), (2, 2)])
+def test_outputs_that_are_not_one_per_class_are_refused(shape):
+    model = keras.Sequential([keras.Input(shape), keras.layers.Identity()])
+    x = np.zeros((2, *shape), "float32")
+    # Of one column the largest is always the first, whatever it is.
+    for judge in (error_rate, label_agreement):
+        with pytest.raises(ValueError, match=r"one output per class.*\(2, .*sigmoid"):
+            judge(model, x, np.zeros(2, int) if judge is error_rate else x)
+
+
 @pytest.mark.parametrize("rows", [0, 2])
 def test_rows_that_do_not_match(argmax, rows):
     with pytest.raises(ValueError, match="same number of rows, one or more"):

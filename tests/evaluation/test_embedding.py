@@ -28,7 +28,9 @@ def slow_knn(train, y_train, test, y_test, k, temperature):
     return correct / len(y_test)
 
 
-@pytest.mark.parametrize(("k", "temperature"), [(1, 0.1), (7, 0.1), (60, 0.5)])
+@pytest.mark.parametrize(
+    ("k", "temperature"), [(1, 0.1), (7, 0.1), (60, 0.5), (7, 0.01)]
+)
 def test_neighbours_vote_as_in_the_formula(k, temperature):
     rng = np.random.default_rng(1)
     features, y = rng.normal(size=(100, 4)), rng.integers(0, 3, 100)
@@ -60,6 +62,9 @@ def test_labels_are_needed_one_per_sample(blobs):
         knn_accuracy(features, y, features, y[:3], k=3)
     with pytest.raises(ValueError, match=r"`y_train` must hold class numbers.*float64"):
         logistic_probe(features, y / 2)
+    # The last class would be that of -1, as numpy counts from the end.
+    with pytest.raises(ValueError, match=r"`y_train` must.*from 0.*-1 at sample 0"):
+        knn_accuracy(features, y - 1, features, y - 1)
 
 
 def test_logistic_probe_finds_what_is_linear(blobs):

@@ -52,6 +52,12 @@ def test_positions_that_are_not_there(data, features):
         selection_quality(data, features)
 
 
+@pytest.mark.parametrize("features", [np.arange(12) < 4, [1.5, 2.0]])
+def test_a_mask_is_not_taken_for_positions(data, features):
+    with pytest.raises(ValueError, match=r"whole numbers.*dtype.*flatnonzero"):
+        selection_quality(data, features)
+
+
 @pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("shape", [(50, 12), (4, 12)])
 def test_every_baseline_gives_k_different_features(name, shape):

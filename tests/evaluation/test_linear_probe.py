@@ -68,6 +68,12 @@ def test_an_untrained_head_knows_nothing(encoder, images):
     assert scores["head_cross_entropy"] == pytest.approx(np.log(4.0), rel=1e-5)
 
 
+def test_a_head_that_became_nan_has_no_accuracy(images):
+    head = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(4)])
+    head.set_weights([np.full_like(w, np.nan) for w in head.get_weights()])
+    assert np.all(np.isnan(list(head_scores(head, *images).values())))
+
+
 def test_augmented_samples_are_what_the_head_sees(encoder, images):
     x, y = images
 

@@ -35,6 +35,22 @@ def test_errors_of_no_sample_are_refused(halving):
         reconstruction_errors(halving, np.zeros((0, 2, 2), "float32"))
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_outputs_of_another_shape_are_refused(rows):
+    # Keras adds the channel axis that the samples lack; numpy would compare each
+    # sample with all others where there are as many as pixels in a row, or one.
+    model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Rescaling(0.5)])
+    with pytest.raises(ValueError, match=rf"\({rows}, 2, 2, 1\) for x of shape"):
+        reconstruction_errors(model, np.ones((rows, 2, 2), "float32"))
+
+
+def test_a_failure_that_was_replaced_is_none_in_double_precision_either(halving):
+    x = np.random.default_rng(0).uniform(size=(4, 2, 2))
+    # As `AttackResult.augmented` gives it: in the dtype of the examples.
+    found = measure_examples(Reconstruction(halving), x, x.astype("float32"))
+    assert not found["success"].any()
+
+
 def test_sizes_by_hand():
     x = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.5, 0.0, 0.0]], "float32")
     moved = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [0.5, 0.3, 0.4]], "float32")
@@ -74,6 +90,10 @@ def test_examples_by_hand(halving):
     expected = [0.0, -1.0, 1.0, 0.0]
     np.testing.assert_allclose(found["relative_loss_change"], expected, atol=1e-6)
     np.testing.assert_allclose(found["l2"], [0.0, 1.0, 1.0, 2.0**0.5], rtol=1e-6)
+    # A margin moves who succeeds, not the loss.
+    found = measure_examples(Reconstruction(halving, kappa=0.2), x, examples)
+    assert found["success"].tolist() == [False, True, False, False]
+    np.testing.assert_allclose(found["relative_loss_change"], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (0, 2)])

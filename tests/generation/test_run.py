@@ -41,6 +41,14 @@ def test_a_run_that_is_there_needs_resume(run):
         run()
 
 
+def test_the_journal_of_another_run_is_not_taken_over(run):
+    run()
+    (run.directory / "manifest.json").unlink()
+    with pytest.raises(GenerationError, match=r"journal of a run, but no manifest"):
+        run(shard_size=32)
+    assert not (run.directory / "manifest.json").exists()
+
+
 def test_status_of_a_run_in_work(interrupted):
     found = status(interrupted.directory)
     assert (found.samples, found.shards, found.is_complete) == (48, 3, False)

@@ -126,6 +126,38 @@ def test_prepared_sets_by_name(data_dir):
     np.testing.assert_array_equal(source.read(0, 502)[0][500:], x[:2])
 
 
+def test_a_prepared_set_of_several_files_has_one_order(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    class SeveralFiles(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            image = tfds.features.Image(shape=(1, 1, 1))
+            features = tfds.features.FeaturesDict({"image": image})
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for number in range(120):
+                yield number, {"image": np.full((1, 1, 1), number, np.uint8)}
+
+    builder = SeveralFiles(data_dir=tmp_path)
+    settings = tfds.download.DownloadConfig(num_shards=3)
+    builder.download_and_prepare(download_config=settings)
+    assert builder.info.splits["train"].num_shards == 3
+
+    # Each opens the source anew, as another worker or a resumed run does.
+    def read(start, stop):
+        return open_source("several_files", tmp_path).read(start, stop)[0].ravel()
+
+    parts = np.concatenate([read(start, start + 30) for start in range(0, 120, 30)])
+    assert sorted(parts) == list(range(120))
+    np.testing.assert_array_equal(parts, read(0, 120))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -272,3 +272,18 @@ def test_batches_that_do_not_exist():
 def test_bad_tf_data(dataset, message):
     with pytest.raises(ValueError, match=message):
         AugmentedDataset.from_tf_data(dataset)
+
+
+@pytest.mark.parametrize(
+    ("batched", "shapes", "advice"),
+    [
+        (True, r"\[\(1,\), \(\)\]", "batched=False.*single samples"),
+        (False, r"\[\(2, 1\), \(2,\)\]", "batched=True.*batches"),
+    ],
+)
+def test_samples_and_batches_are_told_apart(batched, shapes, advice):
+    dataset = tf.data.Dataset.from_tensor_slices((numbered(3), np.arange(3)))
+    if not batched:
+        dataset = dataset.batch(2)
+    with pytest.raises(ValueError, match=f"(?s){shapes}.*{advice}"):
+        AugmentedDataset.from_tf_data(dataset, batched=batched)

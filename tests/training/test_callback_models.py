@@ -12,8 +12,10 @@ from uae_tf import (
     AugmentedDataset,
     GaussianMI,
     MinMaxAttack,
+    PGDAttack,
     Reconstruction,
     UAECallback,
+    UntargetedMargin,
     models,
 )
 
@@ -78,6 +80,27 @@ def test_phases_in_the_fit_of_every_kind_of_model(kind):
     assert history["uae_phase"] == [0, 0, 1, 1, 2]
     assert np.all(np.isfinite(history["loss"]))
     assert attack.num_traces == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros((24, 1), int), r"integers, shape \(N,\).*\(24, 1\)"),
+        (np.eye(2)[np.zeros(24, int)], "looks one-hot"),
+        (None, "none came"),
+    ],
+    ids=["column", "one-hot", "none"],
+)
+def test_labels_that_the_attack_refuses_are_refused_before_training(labels, message):
+    model = keras.Sequential([keras.Input((SIZE,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    data = AugmentedDataset(X, labels, batch_size=8)
+    callback = UAECallback(data, PGDAttack(UntargetedMargin(model), epsilon=0.1))
+    with pytest.raises(ValueError, match=message):
+        model.fit(data, epochs=2, callbacks=[callback], verbose=0)
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.slow

@@ -143,11 +143,13 @@ def test_a_new_run_ignores_what_an_old_one_left(run, tmp_path):
     assert names == ["uae.json", "uae.slots-000001.npz"]
 
 
-def test_two_generations_of_slots_are_kept(run, tmp_path):
-    run()
+@pytest.mark.parametrize("name", ["uae", "uae[1]"])
+def test_two_generations_of_slots_are_kept(run, tmp_path, name):
+    run(state_path=tmp_path / "state" / f"{name}.json")
     names = sorted(path.name for path in (tmp_path / "state").iterdir())
-    assert names == ["uae.json", "uae.slots-000005.npz", "uae.slots-000007.npz"]
-    records = json.loads((tmp_path / "state" / "uae.json").read_text())["records"]
+    expected = [".json", ".slots-000005.npz", ".slots-000007.npz"]
+    assert names == [f"{name}{ending}" for ending in expected]
+    records = json.loads((tmp_path / "state" / f"{name}.json").read_text())["records"]
     assert [record["epoch"] for record in records] == [1, 3, 5, 7]
 
 

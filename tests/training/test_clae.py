@@ -53,6 +53,38 @@ def test_the_third_view_is_one_step_away_and_harder_to_find(images):
     assert loss(anchors, model.project(found, True, True)) > before
 
 
+def test_the_step_of_half_precision_is_that_of_full(images):
+    steps = {}
+    before = keras.config.dtype_policy()
+    for policy in ("float32", "mixed_float16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            # Gradients as small as those of a large batch.
+            model = clae(temperature=1e5)
+        finally:
+            keras.config.set_dtype_policy(before)
+        model.compile("sgd", jit_compile=False)
+        anchors = model.project(images, training=True)
+        moved = model.adversarial_views(images, anchors).numpy() - images
+        steps[policy] = np.sign(moved[:, :7, :7].round(4))
+    assert np.mean(steps["mixed_float16"] == steps["float32"]) > 0.99
+
+
+def test_a_scale_that_overflows_spoils_no_view(images):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = clae()
+    finally:
+        keras.config.set_dtype_policy(before)
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), 2.0**60)
+    model.compile(optimizer, jit_compile=False)
+    logs = model.fit(images, batch_size=4, verbose=0).history
+    assert np.isfinite(logs["loss"][0])
+    assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
+    assert float(optimizer.dynamic_scale) == 2.0**58
+
+
 @pytest.mark.parametrize("factor", [0.0, 0.1])
 def test_the_loss_has_both_terms_and_regularizers(images, factor):
     model = clae(alpha=0.5, regularizer=keras.regularizers.L1(factor))

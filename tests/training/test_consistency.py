@@ -210,6 +210,17 @@ def test_plain_arrays_are_the_supervised_mode():
     assert logs["consistency"][0] > 0
 
 
+def test_logs_are_means_over_samples_where_the_last_batch_is_smaller():
+    x, y = points(9), np.arange(9) // 8
+    model = ConsistencyTraining(network(), weight=0.0)
+    model.compile(keras.optimizers.SGD(0.0))
+    logs = model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history
+    batches = (slice(0, 8), slice(8, 9))
+    losses = [model.train_on_batch(x[rows], y[rows])[0] for rows in batches]
+    expected = (8 * losses[0] + losses[1]) / 9
+    assert logs["loss"] == logs["nll"] == [pytest.approx(expected, rel=1e-5)]
+
+
 def test_a_weight_of_zero_leaves_the_unlabelled_out():
     supervised, logs = train("given", weight=0.0)
     supervised = supervised.classifier
@@ -304,6 +315,40 @@ def test_mixed_precision(policy):
         keras.config.set_dtype_policy(before)
     assert np.isfinite(logs["loss"][0])
     assert logs["consistency"][0] > 0
+
+
+def test_half_precision_resumes_and_stops_as_full(tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        straight, _ = train("given", epochs=3)
+
+        def backup():
+            return keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+        with pytest.raises(KeyboardInterrupt):
+            train("given", epochs=3, callbacks=[backup(), Stop()])
+        resumed, _ = train("given", epochs=3, callbacks=[backup()])
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert_equal_weights(straight, resumed)
+    paths = [variable.path for variable in straight.optimizer.variables]
+    assert len(set(paths)) == len(paths)
+    batches = data(True)
+    batches.pools[0][:] = np.inf
+    with pytest.raises(FloatingPointError, match="'consistency'"):
+        straight.fit(batches, verbose=0)
+    assert_equal_weights(straight, resumed)
+
+
+def test_an_optimizer_that_collects_gradients():
+    model = vat(network(), ramp_updates=2)
+    model.compile(keras.optimizers.Adam(1e-2, gradient_accumulation_steps=3))
+    logs = model.fit(data(False), epochs=2, verbose=0).history
+    assert int(model.optimizer.iterations) == 2
+    # The ramp counts updates: half of the terms in the first epoch, all in the second.
+    extra = np.subtract(logs["loss"], logs["nll"]) / logs["consistency"]
+    np.testing.assert_allclose(extra, [0.5, 1.0], rtol=1e-3)
 
 
 class Subclassed(keras.Model):

@@ -80,6 +80,10 @@ def test_reconstruction_comes_in_the_units_of_the_data(fitted):
     blind = np.where(fitted.get_support(), X, 0.0)
     predicted = fitted.reconstruct(X)
     np.testing.assert_array_equal(predicted, fitted.reconstruct(blind))
+    unmeasured = np.where(fitted.get_support(), X, np.nan)
+    np.testing.assert_array_equal(predicted, fitted.reconstruct(unmeasured))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        fitted.reconstruct(np.where(fitted.get_support(), np.nan, X))
     # Relative to the spread of each column, whatever its scale.
     errors = np.abs(predicted - X).mean(axis=0) / X.std(axis=0)
     assert errors.max() < 0.5

@@ -199,6 +199,43 @@ def test_resumed_by_backup_and_restore(tmp_path):
     assert len(model.fit(X, X, epochs=2, verbose=0).epoch) == 2
 
 
+@pytest.mark.parametrize("kind", ["collected", "skipped"])
+def test_resumed_where_batches_are_no_updates(kind, tmp_path):
+    def factory():
+        optimizer = keras.optimizers.SGD(
+            0.1, gradient_accumulation_steps=2 if kind == "collected" else None
+        )
+        if kind == "skipped":
+            # Overflows, and halves its scale, a few times.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 2.0**20)
+        policy = "mixed_float16" if kind == "skipped" else "float32"
+        inputs = keras.Input((6,))
+        outputs = keras.layers.Dense(6, dtype=policy)(inputs)
+        model = keras.Model(inputs, outputs)
+        model.compile(optimizer, "mse")
+        return model
+
+    class Crash(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise RuntimeError("crash")
+
+    def callbacks(*more):
+        return [keras.callbacks.BackupAndRestore(tmp_path / "backup"), *more]
+
+    settings = {"updates": 20, "batch_size": 8, "steps_per_epoch": 4}
+    straight = retrain(factory, X, **settings).model
+    assert 0 < int(straight.optimizer.iterations) < 20
+    with pytest.raises(RuntimeError, match="crash"):
+        retrain(factory, X, callbacks=callbacks(Crash()), **settings)
+    resumed = retrain(factory, X, callbacks=callbacks(), **settings)
+    assert resumed.updates == 20
+    for got, expected in zip(
+        resumed.model.get_weights(), straight.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
 SHARED = autoencoder()
 SHARED.train_on_batch(X, X)
 

@@ -24,7 +24,8 @@ def error_rate(
 
     Raises:
         ValueError: no sample, another number of labels, or labels that are no class
-            numbers, such as Keras's of shape ``(N, 1)``: pass ``y.ravel()``.
+            numbers, such as Keras's of shape ``(N, 1)``: pass ``y.ravel()``; or a model
+            without an output for each of two classes or more.
     """
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(
@@ -32,7 +33,7 @@ def error_rate(
             f"Received: x of shape {x.shape}, y of shape {np.shape(y)}"
         )
     y = check_class_numbers("y", y, x)
-    outputs = predict(model, x, batch_size)
+    outputs = class_outputs(model, x, batch_size)
     if not np.all(np.isfinite(outputs)):
         return float("nan")
     return float(np.mean(outputs.argmax(axis=1) != y))
@@ -55,8 +56,24 @@ def label_agreement(
     Returns:
         The share, in [0, 1].
     """
-    predictions = predict(judge, x, batch_size).argmax(axis=1)
+    predictions = class_outputs(judge, x, batch_size).argmax(axis=1)
     return 1.0 - error_rate(judge, examples, predictions, batch_size)
+
+
+def class_outputs(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
+    """A classifier's outputs ``(N, classes)``, of which the largest is meant.
+
+    Raises:
+        ValueError: outputs of another kind.
+    """
+    outputs = predict(model, x, batch_size)
+    if outputs.ndim != 2 or outputs.shape[1] < 2:
+        raise ValueError(
+            "The model must return one output per class, (N, classes), two classes or "
+            f"more. {model.name!r} returns shape {outputs.shape}. Of one sigmoid p "
+            "make two: [1 - p, p]."
+        )
+    return outputs
 
 
 def check_class_numbers(
@@ -73,5 +90,11 @@ def check_class_numbers(
         raise ValueError(
             f"`{name}` must hold class numbers, integers of shape ({len(features)},). "
             f"Received: shape {labels.shape}, dtype {labels.dtype}"
+        )
+    if labels.size and labels.min() < 0:
+        raise ValueError(
+            f"`{name}` must hold class numbers, from 0. Received: {labels.min()} at "
+            f"sample {int(labels.argmin())}. Number the classes 0, 1, ..., and leave "
+            "out samples without a label."
         )
     return labels

@@ -94,7 +94,9 @@ def knn_accuracy(
         rows = slice(start, start + _ROWS)
         cosines = test[rows] @ train.T
         nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-        weights = np.exp(np.take_along_axis(cosines, nearest, axis=1) / temperature)
+        found = np.take_along_axis(cosines, nearest, axis=1)
+        # Less the largest, or a low temperature is too much for float32.
+        weights = np.exp((found - found.max(axis=1, keepdims=True)) / temperature)
         votes = np.einsum("nk,nkc->nc", weights, votes_of[nearest])
         correct += int(np.sum(votes.argmax(axis=1) == y_test[rows]))
     return correct / len(y_test)

@@ -47,7 +47,13 @@ def selection_quality(
         SPEC 5.6, 5.7.
     """
     train, test = (x.reshape(len(x), -1) for x in (data.x_train, data.x_test))
-    chosen = np.unique(np.asarray(features, dtype=np.int64))
+    positions = np.asarray(features)
+    if positions.size and positions.dtype.kind not in "iu":
+        raise ValueError(
+            "`features` must be positions, whole numbers. Received: dtype "
+            f"{positions.dtype}. Of a mask pass np.flatnonzero(mask)."
+        )
+    chosen = np.unique(positions.astype(np.int64))
     if not len(chosen) or chosen[0] < 0 or chosen[-1] >= train.shape[1]:
         raise ValueError(
             f"`features` must be positions from 0 to {train.shape[1] - 1}, one or more."

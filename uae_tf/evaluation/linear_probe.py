@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..datasets.pipelines import predict, untuned
-from .classification import check_class_numbers
+from ..datasets.pipelines import untuned
+from .classification import check_class_numbers, class_outputs
 from .embedding import embed
 
 #: Updates per compiled call at most.
@@ -44,7 +44,8 @@ def linear_probe(
         augment: layer applied to the training samples anew in each epoch, such as
             random crop and flip (published head). None: features are computed once,
             which is faster by about the number of epochs.
-        seed: of the order. Augmentations come from the layer's own.
+        seed: of the order. Augmentations come from the layer's own. The global seeds
+            of Python, NumPy and TensorFlow are set.
 
     Returns:
         The encoder and its head, built: samples -> logits ``(batch, C)`` float32,
@@ -95,7 +96,7 @@ def linear_head(
         learning_rate: for a batch of 256.
         renew: returns the features of every epoch after the first, of other
             augmentations of the same samples; None for the same again.
-        seed: of the order.
+        seed: of the order. The global seeds of Python, NumPy and TensorFlow are set.
         num_classes: C, where other samples may have classes that ``y`` lacks; None for
             the largest of ``y``, plus 1.
 
@@ -163,15 +164,17 @@ def head_scores(
     Returns:
         ``accuracy`` in [0, 1] and ``head_cross_entropy`` in nats: what the paper's
         Table 5 seems to call "loss" (SPEC 2.7.4), not to be taken for the contrastive
-        loss.
+        loss. Both NaN where an output is none.
     """
     y = check_class_numbers("y", y, x)
-    logits = predict(classifier, x, batch_size).astype(np.float64)
+    logits = class_outputs(classifier, x, batch_size).astype(np.float64)
     logits -= logits.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(logits).sum(axis=1))
     own = np.take_along_axis(logits, y[:, None], axis=1)[:, 0]
+    accuracy = float(np.mean(logits.argmax(axis=1) == y))
     return {
-        "accuracy": float(np.mean(logits.argmax(axis=1) == y)),
+        # Among NaN the first is the largest, which says nothing.
+        "accuracy": float("nan") if np.isnan(logits).any() else accuracy,
         "head_cross_entropy": float(np.mean(log_sums - own)),
     }
 

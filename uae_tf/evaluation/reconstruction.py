@@ -26,7 +26,7 @@ def reconstruction_errors(
         ``(N,)`` float64; its mean is the test error of the paper's tables (SPEC 3.8).
 
     Raises:
-        ValueError: no sample.
+        ValueError: no sample, or outputs of another shape.
     """
     if len(x) == 0:
         raise ValueError(f"`x` holds no sample. Received: x of shape {x.shape}")
@@ -34,6 +34,12 @@ def reconstruction_errors(
     for start in range(0, len(x), 10 * batch_size):
         part = x[start : start + 10 * batch_size]
         output = predict(model, part, batch_size)
+        # Numpy would stretch an axis that only one of them has.
+        if output.shape != part.shape:
+            raise ValueError(
+                f"`model` must return samples of the shape it is given. {model.name!r} "
+                f"returns shape {output.shape} for x of shape {part.shape}."
+            )
         squares = np.square(output.astype(np.float64) - part)
         errors.append(squares.reshape(len(part), -1).mean(axis=1))
     return np.concatenate(errors)
@@ -51,15 +57,16 @@ def measure_examples(
         examples: ``(N, *shape)``; one that equals its sample is no success.
 
     Returns:
-        ``(N,)`` each: ``success`` (bool), ``relative_loss_change``, and what
-        :func:`perturbation_sizes` gives.
+        ``(N,)`` each: ``success`` (bool), ``relative_loss_change``, in which the
+        criterion's kappa plays no part, and what :func:`perturbation_sizes` gives.
     """
     f, baseline = criterion.evaluate(x, examples)
-    # Where a failure was replaced by x, f is exactly 0.
-    moved = np.any((examples != x).reshape(len(x), -1), axis=1)
+    # Where a failure was replaced by x, f is exactly 0. In float32, as f is.
+    clean, found = (np.asarray(a, np.float32) for a in (x, examples))
+    moved = np.any((found != clean).reshape(len(x), -1), axis=1)
     return {
         "success": (f <= 1e-6 * baseline) & moved,
-        "relative_loss_change": f / np.maximum(baseline, 1e-12),
+        "relative_loss_change": (f - criterion.kappa) / np.maximum(baseline, 1e-12),
         **perturbation_sizes(x, examples),
     }
 

@@ -16,7 +16,7 @@ from ..environment import environment
 from ..processes import threads_each
 from .dispatch import Outcome, Pool, ShouldStop, dispatch, in_process
 from .errors import GenerationError
-from .journal import Failure, Record, append, read_journal
+from .journal import JOURNAL, Failure, Record, append, read_journal
 from .local_pool import LocalPool
 from .manifest import MANIFEST, check_same, read_manifest, write_manifest
 from .plan import Plan
@@ -187,6 +187,12 @@ def _begin(
         for leftover in directory.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
         return
+    # Its records would be taken for those of the run that begins.
+    if (directory / JOURNAL).exists():
+        raise GenerationError(
+            f"{str(directory)!r} holds the journal of a run, but no {MANIFEST}. Choose "
+            "another directory, or put that file back."
+        )
     if attack.criterion is not None:
         attack.criterion.model.save(directory / MODEL)
     # Last: a directory with a manifest has all that a run needs.

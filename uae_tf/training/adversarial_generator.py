@@ -191,6 +191,7 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         pairs = zip([*gradients[0], *gradients[1]], variables, strict=True)
         self.generator_optimizer.apply_gradients(pairs)
         self.record(
+            x,
             reconstruction=tf.reduce_mean(squares),
             distance=tf.reduce_mean(l2_norm(change)),
         )

@@ -131,7 +131,8 @@ class AugmentedDataset(EpochDataset):
             **settings: further arguments of `AugmentedDataset`.
 
         Raises:
-            ValueError: an endless or empty dataset, or elements of another structure.
+            ValueError: an endless or empty dataset, or elements of another structure
+                or of shapes that do not fit.
         """
         if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError(
@@ -151,7 +152,16 @@ class AugmentedDataset(EpochDataset):
                 "`dataset.map`."
             )
         join = np.concatenate if batched else np.stack
-        arrays = [join(columns) for columns in zip(*parts, strict=True)]
+        try:
+            arrays = [join(columns) for columns in zip(*parts, strict=True)]
+        except ValueError as error:
+            shapes = [np.shape(part) for part in parts[0]]
+            raise ValueError(
+                "The elements of `dataset` do not make up one array. Received elements "
+                f"of shapes {shapes} at first, with batched={batched}. Pass "
+                f"`batched={not batched}` where they are "
+                f"{'single samples' if batched else 'batches'} ({error})."
+            ) from error
         names = ("x", "y", "sample_weight")
         return cls(**dict(zip(names, arrays, strict=False)), **settings)
 

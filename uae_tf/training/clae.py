@@ -98,7 +98,13 @@ class CLAE(SimCLR):
             tape.watch(views)
             found = self.project(views, training=True, adversarial=True)
             loss = self._contrast(anchors, found)
-        step = self.epsilon * tf.sign(tape.gradient(loss, views))
+            # Its sign is that of the gradient, which half precision may round to 0.
+            if self.compiled:
+                loss = self.optimizer.scale_loss(loss)
+        gradient = tape.gradient(loss, views)
+        # What the scale made overflow takes no step. The optimizer lowers it then.
+        gradient = tf.where(tf.math.is_nan(gradient), tf.zeros_like(gradient), gradient)
+        step = self.epsilon * tf.sign(gradient)
         return tf.stop_gradient(views + step)
 
     def compute_loss(

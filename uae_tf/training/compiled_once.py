@@ -56,7 +56,9 @@ class CompiledOnce:
 
 def training_state(model: keras.Model) -> list[keras.Variable]:
     """All that a training changes. Metrics, which are among it, `fit` resets."""
-    model.optimizer.build(model.trainable_variables)
+    # Once: a loss-scaling optimizer would make its variables again.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     found = list(model.variables)
     for value in vars(model).values():
         if isinstance(value, keras.optimizers.Optimizer):

@@ -166,17 +166,17 @@ class ConsistencyTraining(keras.Model):
         with tf.GradientTape() as tape:
             logits = self.classifier(labelled, training=True)
             nll = self.compute_loss(labelled, y, logits, sample_weight, training=True)
-            terms = {"nll": nll}
+            added: dict[str, tuple[float, tf.Tensor]] = {}
             loss = nll
             if self.has_unlabelled_terms:
                 added = self._unlabelled_terms(unlabelled, given, tape)
                 extra = self.ramp() * sum(factor * t for factor, t in added.values())
                 loss += tf.cast(extra, loss.dtype)
-                terms |= {name: term for name, (_, term) in added.items()}
             scaled = self.optimizer.scale_loss(loss)
         descend(self.optimizer, tape, scaled, self.classifier.trainable_variables)
-        self.record(**terms)
-        self._loss_metric.update_state(loss)
+        self.record(labelled, nll=nll)
+        self.record(unlabelled, **{name: term for name, (_, term) in added.items()})
+        self._loss_metric.update_state(loss, sample_weight=tf.shape(labelled)[0])
         return self.compute_metrics(labelled, y, logits, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -218,19 +218,24 @@ class ConsistencyTraining(keras.Model):
         """Factor in (0, 1] of the unlabelled terms at this update."""
         if not self.ramp_updates:
             return tf.constant(1.0)
-        done = tf.cast(self.optimizer.iterations.value, tf.float32) + 1.0
+        done = tf.cast(self._updates(), tf.float32) + 1.0
         return tf.minimum(1.0, done / self.ramp_updates)
 
     def draw_normal(self, shape: Any, stream: int) -> tf.Tensor:
         """Standard normal numbers that follow from (seed, update, stream)."""
-        update = tf.cast(self.optimizer.iterations.value, tf.int64)
+        update = tf.cast(self._updates(), tf.int64)
         first = tf.cast(self.seed_generator.state.value[0], tf.int64) * 64 + stream
         return _as_floatx(tf.random.stateless_normal(shape, tf.stack([first, update])))
 
-    def record(self, **terms: tf.Tensor) -> None:
-        """Adds this update's value of each term to its mean over the epoch."""
+    def record(self, x: Samples, **terms: tf.Tensor) -> None:
+        """Adds this update's value of each term to its mean over the epoch.
+
+        Args:
+            x: ``(batch, *shape)``, the samples that each value is a mean over.
+            **terms: name of the term -> its value.
+        """
         for name, value in terms.items():
-            self.terms[name].update_state(value)
+            self.terms[name].update_state(value, sample_weight=tf.shape(x)[0])
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -265,6 +270,10 @@ class ConsistencyTraining(keras.Model):
         if self.entropy_minimization:
             terms["entropy"] = 1.0, tf.reduce_mean(entropy(logits))
         return terms
+
+    def _updates(self) -> tf.Tensor:
+        # A variable, or a tensor where the optimizer collects gradients.
+        return keras.ops.convert_to_tensor(self.optimizer.iterations)
 
     def _term_names(self) -> list[str]:
         names = ["nll"]

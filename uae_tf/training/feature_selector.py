@@ -13,7 +13,7 @@ import tensorflow as tf
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..datasets.pipelines import predict
@@ -135,13 +135,21 @@ class ConcreteFeatureSelector(SelectorMixin, BaseEstimator):
         """Predict all features from the selected ones, in the units of `fit`.
 
         Args:
-            X: (M, d); only the selected columns are looked at.
+            X: (M, d); only the selected columns are looked at, others may be NaN.
 
         Returns:
             (M, d) float.
         """
         check_is_fitted(self)
-        x = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        # Whoever measures the selected features alone may have NaN in the others.
+        x = validate_data(
+            self,
+            X,
+            dtype=(np.float64, np.float32),
+            reset=False,
+            ensure_all_finite=False,
+        )
+        assert_all_finite(x[:, self.selected_features_], input_name="X")
         outputs = predict(self.model_, self._scaled(x))
         return self.data_min_ + self.data_range_ * outputs
 

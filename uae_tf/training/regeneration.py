@@ -80,6 +80,11 @@ def regenerate(
     )
 
 
+def labels_for(data: AugmentedDataset, attack: Attack) -> np.ndarray | None:
+    """The targets of `data`, where the attack's criterion compares with labels."""
+    return data.y if getattr(attack.criterion, "needs_labels", False) else None
+
+
 def _fill_slots(
     data: AugmentedDataset,
     attack: Attack,
@@ -94,8 +99,9 @@ def _fill_slots(
     missing = max(min(batch_size, data.samples_per_epoch) - len(rows), 0)
     padded = np.pad(rows, (0, missing), mode="edge")
     keywords: dict[str, Any] = {}
-    if data.y is not None and getattr(attack.criterion, "needs_labels", False):
-        keywords["y"] = data.y[padded]
+    labels = labels_for(data, attack)
+    if labels is not None:
+        keywords["y"] = labels[padded]
     x = data.x[padded]
     with warnings.catch_warnings():
         # Said once for the whole phase: a small chunk may well have no success.

@@ -62,7 +62,8 @@ def retrain(
             called after the random seeds are set, so equal seeds give equal weights.
         x: inputs, `(R, *shape)`, any number of rows.
         y: targets with `R` rows; None for unsupervised training.
-        updates: optimizer updates, at least 1.
+        updates: optimizer updates, at least 1. A batch counts as one also where the
+            optimizer collects gradients, or skips an overflow in half precision.
         batch_size: rows per update, default 128; the last of a pass may have fewer.
         target: where `y` is None, `"self"`: each row is its own target (the authors'
             published code), or `"clean"`: the row of `x_target` is (denoising).
@@ -110,7 +111,7 @@ def retrain(
     own_steps = model.steps_per_execution
     _set_steps_per_execution(model, call_steps)
     first = tf.Variable(0, dtype=tf.int64, trainable=False)
-    counter = _UpdateCounter(updates, call_steps, first, progress)
+    counter = _UpdateCounter(updates, epoch_steps, call_steps, first, progress)
     history = model.fit(
         counted_batches(arrays, batch_size, updates, seed, first),
         epochs=-(-updates // epoch_steps),
@@ -135,20 +136,24 @@ class _UpdateCounter(keras.callbacks.Callback):
     def __init__(
         self,
         total: int,
+        epoch_steps: int,
         stride: int,
         first: tf.Variable,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         super().__init__()
         self.total = total
+        self.epoch_steps = epoch_steps
         self.stride = stride
         self.first = first
         self.progress = progress
         self.done = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        # More than none only where BackupAndRestore has just resumed a run.
-        self.done = int(self.model.optimizer.iterations.numpy())
+        # More than none only where BackupAndRestore has just resumed a run. Keras does
+        # not count batches that are collected, or skipped for an overflow.
+        batches = (self.model._initial_epoch or 0) * self.epoch_steps
+        self.done = max(batches, int(self.model.optimizer.iterations.numpy()))
         self.first.assign(self.done)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

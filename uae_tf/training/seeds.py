@@ -2,8 +2,8 @@
 
 import keras
 
-#: Draws one epoch may make before its numbers meet those of the next.
-_DRAWS_PER_EPOCH = 2**24
+#: Keras takes counters modulo 2**31 - 2: so many epochs, of so many draws each.
+_EPOCHS, _DRAW_BITS = 128, 24
 
 
 def align_seed_generators(model: keras.Model, epoch: int) -> None:
@@ -17,8 +17,20 @@ def align_seed_generators(model: keras.Model, epoch: int) -> None:
         model: the model in training; its seeds stay as they are.
         epoch: zero-based number of the epoch about to begin. At 0 a fresh model keeps
             the state it has.
+
+    Any two of the first E epochs, E a power of two, are `2**31 / E` draws apart, or
+    2**24 where E is below 128.
     """
+    counter = _first_draw(epoch)
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):
             seed = int(variable.numpy()[0])
-            variable.assign([seed, epoch * _DRAWS_PER_EPOCH])
+            variable.assign([seed, counter])
+
+
+def _first_draw(epoch: int) -> int:
+    # Once around, epochs begin halfway between those before, then at the quarters: in
+    # steps of 2**24 for ever, epoch 128 would draw the numbers of epoch 0 again.
+    rounds, place = divmod(epoch, _EPOCHS)
+    between = int(f"{rounds:0{_DRAW_BITS}b}"[::-1], 2)
+    return (place << _DRAW_BITS) + between

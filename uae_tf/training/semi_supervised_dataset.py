@@ -15,9 +15,10 @@ from .pipeline import epochs_ahead
 class SemiSupervisedDataset(EpochDataset):
     """Serves `((labelled, unlabelled), labels)` for semi-supervised training.
 
-    Two endless streams of shuffled passes, one over the few labelled samples and one
-    over the many unlabelled, are cut into batches of fixed size; an epoch is
-    `steps_per_epoch` of them.
+    Two streams of shuffled passes, one over the few labelled samples and one over the
+    many unlabelled, are cut into batches of fixed size; an epoch is `steps_per_epoch`
+    of them. Each epoch begins both anew: where it is shorter than a pass, it shows
+    samples drawn at random, whatever others have shown.
 
     Args:
         x: labelled samples, `(L, *shape)`.

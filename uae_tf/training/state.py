@@ -1,5 +1,6 @@
 """The files a `UAECallback` keeps so that a killed run can be resumed."""
 
+import glob
 import json
 import os
 import zlib
@@ -169,7 +170,8 @@ class StateStore:
             self._slots_path(record.epoch).name
             for record in state.records[-_KEPT_SLOT_FILES:]
         }
-        for path in self.path.parent.glob(f"{self.path.stem}.slots-*.npz"):
+        stem = glob.escape(self.path.stem)
+        for path in self.path.parent.glob(f"{stem}.slots-*.npz"):
             if path.name not in kept:
                 path.unlink()
 

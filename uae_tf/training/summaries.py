@@ -36,7 +36,9 @@ class PhaseSummaries:
             for name in LOGGED:
                 value = tf.constant(getattr(record, name), tf.float32)
                 _write_summary(f"uae/{name}", value, "scalars", "DATA_CLASS_SCALAR")
-            grid = example_grid(data, self.num_images)
+            # The copy that a phase fills where it fills one alone.
+            copy = (record.phase - 1) % data.copies
+            grid = example_grid(data, self.num_images, copy)
             if grid is not None:
                 _write_picture("uae/sample, example, difference", grid)
         self._writer.flush()
@@ -63,8 +65,10 @@ def _write_summary(tag: str, tensor: tf.Tensor, plugin: str, data_class: str) ->
     tf.summary.write(tag, tensor, metadata=metadata)
 
 
-def example_grid(data: AugmentedDataset, num_images: int) -> np.ndarray | None:
-    """Draws samples, their examples and the differences in three rows.
+def example_grid(
+    data: AugmentedDataset, num_images: int, copy: int = 0
+) -> np.ndarray | None:
+    """Draws samples, their examples of one copy and the differences in three rows.
 
     Samples with an active example come first. Values are scaled to [0, 1] by the range
     of the samples; a difference of zero is mid-grey.
@@ -74,9 +78,9 @@ def example_grid(data: AugmentedDataset, num_images: int) -> np.ndarray | None:
         samples are no images: neither `(height, width)`, `(height, width, 1 or 3)`,
         nor vectors whose length is a square number.
     """
-    rows = np.argsort(~data.active[0], kind="stable")[:num_images]
+    rows = np.argsort(~data.active[copy], kind="stable")[:num_images]
     images = _as_images(data.x[rows])
-    examples = _as_images(data.examples[0][rows])
+    examples = _as_images(data.examples[copy][rows])
     if images is None or examples is None:
         return None
     low, high = float(images.min()), float(images.max())

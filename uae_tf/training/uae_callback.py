@@ -12,7 +12,7 @@ from ..attacks.batches import check_samples
 from .arrays import check_choice, check_count
 from .augmented_dataset import AugmentedDataset
 from .phases import PhaseRecord, PhaseSchedule, empty_logs
-from .regeneration import FAILED, MODES, regenerate
+from .regeneration import FAILED, MODES, labels_for, regenerate
 from .seeds import align_seed_generators
 from .state import StateStore, TrainingState, fingerprint
 from .summaries import PhaseSummaries
@@ -64,8 +64,9 @@ class UAECallback(keras.callbacks.Callback):
     Raises:
         TypeError: `data` is no `AugmentedDataset`.
         ValueError: a number or choice out of range; `data` lies outside the attack's
-            bounds; `fit` was given other data or `steps_per_epoch`; `monitor` is not
-            among the logs; a `state_path` that is misplaced or belongs to another run.
+            bounds, or lacks the labels that its criterion compares with; `fit` was
+            given other data or `steps_per_epoch`; `monitor` is not among the logs; a
+            `state_path` that is misplaced or belongs to another run.
 
     Randomness: examples follow from the weights, `attack.seed` and the phase; the order
     of an epoch from `data.seed` and the epoch. Counters of the model's seed generators
@@ -153,8 +154,11 @@ class UAECallback(keras.callbacks.Callback):
                 f"`steps_per_epoch`. Expected {len(self.data)} batches per epoch. "
                 f"Received {steps}."
             )
-        # Not all that the attack checks: the model need not be built yet.
         check_samples(self.data.x, self.attack.bounds)
+        criterion = getattr(self.attack, "criterion", None)
+        # The model need not be built yet; the first phase looks again.
+        if criterion is not None and criterion.model.built:
+            criterion.check(self.data.x, labels_for(self.data, self.attack))
         # Which epoch a resumed run begins with is known after all callbacks had
         # their `on_train_begin`.
         self._is_fit_new = True

@@ -111,11 +111,13 @@ def _prepared(
     supervised = builder.info.supervised_keys is not None
 
     def make(skipped: int) -> tf.data.Dataset:
-        # Of a sub-split only the files that hold it are opened.
+        # Of a sub-split only the files that hold it are opened. One file after the
+        # other: mixed, as is the default, their order depends on where it begins.
         dataset = builder.as_dataset(
             split=f"{split}[{skipped}:]",
             as_supervised=supervised,
             shuffle_files=False,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),
         )
         return dataset if supervised else dataset.map(lambda row: row["image"])
 
