@@ -240,7 +240,7 @@ print(outcome.sentence.replace(". ", ".\n"))
 # docs/RESULTS.md, with MINE in the place of the closed form, it never did.
 #
 # With three seeds only large effects can be told from chance. `uae-tf reconstruct` runs
-# all eleven arms, and [docs/RESULTS.md](../docs/RESULTS.md) has five such tables.
+# all eleven arms, and [docs/RESULTS.md](../docs/RESULTS.md) has more such tables.
 
 # %% [markdown]
 # ## More data (optional)

@@ -104,7 +104,7 @@ errors["VAT, ε = 0.02"] = train(vat)
 # moving the classifier's prediction and pays for distance, its decoder only
 # reconstructs. `distance` in the log is how far its examples are from their samples.
 # `stop_gradient=True` holds the prediction of x fixed, as VAT does: on rings that
-# carries the labels along, on images it drifts and is better left out.
+# carries the labels along; on images it needs a generator of bounded changes.
 
 # %%
 keras.utils.set_random_seed(SEED)

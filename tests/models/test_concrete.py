@@ -132,6 +132,15 @@ def test_tries_start_anew_with_twice_the_epochs(monkeypatch):
     assert len(seen) == 3
 
 
+def test_another_fit_with_tries_keeps_a_loss_scaling_optimizer():
+    model = small(input_shape=(12,))
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()), "mse")
+    model.fit(X, batch_size=48, epochs=1, verbose=0, tries=1)
+    kept = [id(variable) for variable in model.optimizer.variables]
+    model.fit(X, batch_size=48, epochs=1, verbose=0, tries=2)
+    assert [id(variable) for variable in model.optimizer.variables] == kept
+
+
 def test_a_second_fit_cools_anew_unless_it_goes_on():
     model = small(input_shape=(12,))
     model.fit(X, batch_size=24, epochs=2, verbose=0)

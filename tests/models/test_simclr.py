@@ -184,6 +184,17 @@ def test_a_resnet_trains_in_mixed_precision_on_views_in_full_precision():
     np.testing.assert_array_equal(seen[0], fine)
 
 
+def test_a_second_fit_keeps_a_loss_scaling_optimizer():
+    model = small_simclr()
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01))
+    model.compile(optimizer)
+    model.fit(IMAGES, verbose=0)
+    kept = [id(variable) for variable in optimizer.variables]
+    model.fit(IMAGES, verbose=0)
+    assert [id(variable) for variable in optimizer.variables] == kept
+    assert int(optimizer.iterations) == 2
+
+
 def test_double_precision():
     views = SimCLRAugment(seed=0)(IMAGES, training=True)
     keras.config.set_floatx("float64")

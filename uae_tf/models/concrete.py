@@ -233,7 +233,9 @@ class ConcreteAutoencoder(SelfTarget, keras.Model):
     ) -> keras.callbacks.History:
         if not self.compiled:
             raise ValueError("Call `compile` before `fit`.")
-        self.optimizer.build(self.trainable_variables)
+        # A loss-scaling optimizer would make its variables again.
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
         state = [*self.weights, *self.optimizer.variables]
         start = [variable.numpy() for variable in state]
         epochs = settings.pop("epochs", 1)

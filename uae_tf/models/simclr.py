@@ -198,7 +198,8 @@ class SimCLR(keras.Model):
         # Keras hands it to `evaluate`, but after the first epoch.
         for images in _arrays(held_out[0] if isinstance(held_out, tuple) else None):
             self._check_images(images, validation_size)
-        if self.compiled and keras.backend.backend() == "tensorflow":
+        built = not self.compiled or self.optimizer.built
+        if not built and keras.backend.backend() == "tensorflow":
             # Or the first step makes the optimizer's variables, and Keras traces it
             # a second time: seven seconds for a ResNet-18.
             with self.distribute_strategy.scope():
