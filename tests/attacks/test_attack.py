@@ -6,7 +6,14 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from uae_tf import GaussianNoise, PGDAttack, Reconstruction, UniformNoise
+from uae_tf import (
+    GaussianMI,
+    GaussianNoise,
+    MinMaxAttack,
+    PGDAttack,
+    Reconstruction,
+    UniformNoise,
+)
 from uae_tf.attacks import Attack
 from uae_tf.attacks.attack import Outcome
 
@@ -86,6 +93,15 @@ def test_batches_done_before_a_bad_one_are_kept(attack):
     np.testing.assert_array_equal(attack.unfinished.examples, expected)
 
 
+def test_a_setting_that_is_compiled_is_not_changed_in_vain(attack):
+    first = attack(HALF).examples
+    for name in ("limit", "bounds", "criterion"):
+        with pytest.raises(AttributeError, match=f"`{name}` is part of the compiled"):
+            setattr(attack, name, getattr(attack, name))
+    attack.seed = 1
+    assert np.any(attack(HALF).examples != first)
+
+
 def test_interrupting_keeps_what_is_done(attack):
     def stop(done, total):
         if done == 4:
@@ -136,6 +152,55 @@ def test_data_on_the_bounds_can_be_attacked_again_and_again(bounds):
         x = attack(x, sample_ids=np.arange(20) + 20 * seed).examples
         assert x.min() >= np.float32(bounds[0])
         assert x.max() <= np.float32(bounds[1])
+
+
+@pytest.mark.parametrize("elements", ["dict", "triple", "single"])
+def test_elements_of_a_dataset_that_are_no_samples(attack, elements):
+    parts = {"dict": {"image": HALF}, "triple": (HALF,) * 3, "single": (HALF,)}
+    dataset = tf.data.Dataset.from_tensor_slices(parts[elements]).batch(3)
+    message = r"yields batches of x or of \(x, y\).*structure .*TensorSpec"
+    with pytest.raises(TypeError, match=message):
+        attack(dataset)
+    assert attack.num_traces == 0
+
+
+def test_a_configuration_of_a_class_that_nobody_registered(model):
+    class Own(Reconstruction):
+        pass
+
+    config = UniformNoise(0.1, Own(model)).get_config()
+    with pytest.raises(ValueError, match=r"'Own' is not registered. Decorate its"):
+        UniformNoise.from_config(config, model)
+
+
+@pytest.mark.parametrize(
+    "make", [PGDAttack, lambda criterion: MinMaxAttack(criterion, GaussianMI())]
+)
+def test_a_criterion_that_cannot_be_descended(model, x, make):
+    class Rounded(Reconstruction):
+        def loss(self, outputs, context):
+            return super().loss(tf.round(outputs), context)
+
+    criterion = Rounded(model)
+    with pytest.raises(ValueError, match=r"Rounded.loss has no gradient.*argmax"):
+        make(criterion)(x)
+    # Noise needs none.
+    assert np.isfinite(UniformNoise(0.1, criterion)(x).criterion).all()
+
+
+def test_a_model_that_draws_is_attacked_the_same_way_each_time(x):
+    class Noisy(layers.Layer):
+        generator = keras.random.SeedGenerator(3)
+
+        def call(self, x):
+            return x + keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+    model = keras.Sequential([keras.Input((6,)), Noisy(), layers.Dense(6)])
+    attack = PGDAttack(Reconstruction(model), steps=5)
+    first, again = attack(x, batch_size=4), attack(x, batch_size=4)
+    np.testing.assert_array_equal(again.examples, first.examples)
+    f, _ = attack.criterion.evaluate(x, first.examples, batch_size=4)
+    np.testing.assert_allclose(f, first.criterion, atol=1e-5)
 
 
 def test_ids_follow_the_samples_through_batches(shift):

@@ -150,6 +150,36 @@ def test_a_convolution_that_is_never_called():
         attack(images)
 
 
+class Compiled(Shared):
+    """Compiles its call itself."""
+
+    @tf.function
+    def call(self, x):
+        return super().call(x)
+
+
+class Halves(Shared):
+    """Takes the two halves of an image for two images."""
+
+    def call(self, x):
+        halves = tf.reshape(x, (-1, 2, *x.shape[2:]))
+        return tf.reshape(super().call(halves), (-1, *x.shape[1:]))
+
+
+@pytest.mark.parametrize("kind", [Compiled, Halves])
+@pytest.mark.parametrize("is_traced_before", [False, True])
+def test_a_convolution_that_cannot_be_looked_at(kind, is_traced_before):
+    images = np.random.default_rng(0).random((3, 4, 5, 2), dtype=np.float32)
+    model = kind(1)
+    model(images[: None if is_traced_before else 1])
+    attack = MinMaxAttack(Reconstruction(model), mine_without_xla(), **SMALL)
+    message = r"with one row per sample, or calls inside a tf.function.*compressive"
+    with pytest.raises(ValueError, match=message):
+        attack(images)
+    attack = MinMaxAttack(Reconstruction(model), GaussianMI(), **SMALL)
+    assert np.isfinite(attack(images).similarity).all()
+
+
 def test_less_weight_on_the_similarity_leaves_more_of_it(criterion, x):
     results = [
         MinMaxAttack(criterion, GaussianMI(), similarity_weight=weight, steps=20)(x)

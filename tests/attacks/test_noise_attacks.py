@@ -92,7 +92,14 @@ def test_matched_noise_at_the_ends():
     np.testing.assert_array_equal(nothing.examples, x)
     # The corners of the box are 1.5 away.
     unreachable = MatchedNoise()(x, np.full(2, 100.0))
-    np.testing.assert_allclose(unreachable.l2, 1.5, rtol=0.05)
+    np.testing.assert_allclose(unreachable.l2, 1.5, rtol=1e-6)
+
+
+def test_matched_noise_reaches_the_corner_in_every_feature():
+    """Some features of thousands have a direction next to 0."""
+    x = np.full((2, 6400), 0.5, np.float32)
+    result = MatchedNoise()(x, np.array([39.999, 100.0]))
+    np.testing.assert_allclose(result.l2, [39.999, 40.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,18 @@ def test_a_simclr_blames_what_it_was_given(images, error, message):
         uae_tf.attack(model, images(x), **SMALL)
 
 
+def test_a_simclr_and_datasets_that_hold_no_samples():
+    inputs = keras.Input((4, 4, 3))
+    model = SimCLR(keras.Model(inputs, layers.Flatten()(inputs)))
+    x = np.zeros((4, 4, 4, 3), np.float32)
+    empty = tf.data.Dataset.from_tensor_slices(x).take(0).batch(2)
+    with pytest.raises(ValueError, match=r"`x` is an empty tf\.data\.Dataset"):
+        uae_tf.attack(model, empty, **SMALL)
+    named = tf.data.Dataset.from_tensor_slices({"image": x}).batch(2)
+    with pytest.raises(TypeError, match=r"yields batches of x or of \(x, y\)"):
+        uae_tf.attack(model, named, **SMALL)
+
+
 @pytest.mark.parametrize("count", [255, 300, 511, 700])
 def test_the_reference_is_spread_over_all_samples(count):
     x = np.linspace(0.0, 1.0, count)[:, None]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from uae_tf import PGDAttack, Reconstruction
+from uae_tf import Divergence, PGDAttack, Reconstruction
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,19 @@ def test_l2_steps_follow_the_gradient(linear, x):
     result = attack(x)
     np.testing.assert_allclose(result.examples, (x - 0.3 * slope).clip(0, 1), atol=1e-6)
     assert np.all(result.l2 <= 0.3 + 1e-6)
+
+
+def test_l2_steps_have_their_length_where_the_gradient_is_tiny():
+    """A gap of 56 between logits makes probabilities, and gradients, of 1e-24."""
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(2)])
+    model.set_weights(
+        [np.tile(np.float32([1, -1]), (64, 1)), np.float32([-20.0, 20.0])]
+    )
+    x = np.full((8, 64), 0.75, np.float32)
+    np.testing.assert_allclose(np.diff(model(x)), -56.0, rtol=1e-6)
+    for norm, epsilon in (("linf", 0.5), ("l2", 4.0)):
+        attack = PGDAttack(Divergence(model), epsilon=epsilon, norm=norm)
+        assert attack(x).success.all()
 
 
 def test_steps_lower_the_criterion(linear, x):

@@ -20,6 +20,29 @@ class Margin(Criterion):
         return tf.gather(outputs, context["y"], axis=1, batch_dims=1)
 
 
+class Noisy(layers.Layer):
+    """Adds noise whatever `training` is, as a variational autoencoder's code does."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = keras.random.SeedGenerator(7)
+
+    def call(self, x):
+        self.add_loss(tf.reduce_mean(x))
+        return x + 0.5 * keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+
+class Losses(Criterion):
+    """A loss of any shape, from a function of outputs and x."""
+
+    def __init__(self, model, function):
+        super().__init__(model)
+        self.function = function
+
+    def loss(self, outputs, context):
+        return self.function(context["x"], outputs)
+
+
 @pytest.fixture
 def model():
     keras.utils.set_random_seed(0)
@@ -92,6 +115,47 @@ def test_evaluation_needs_pairs(model, x, count):
     message = rf"`x` and `examples`.*examples of shape \({count}, 5\)"
     with pytest.raises(ValueError, match=message):
         Reconstruction(model).evaluate(x[: 0 if count == 0 else None], x[:count])
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_evaluation_needs_a_label_for_each_sample(model, x, count):
+    message = rf"`x` and `y` must have the same length.*7 samples.*\({count},\)"
+    with pytest.raises(ValueError, match=message):
+        Margin(model).evaluate(x, x, np.zeros(count, int))
+
+
+def test_what_a_model_draws_is_the_same_for_both_samples(x):
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(5), Noisy()])
+    criterion, noise = Reconstruction(model), model.layers[-1].generator
+    before = noise.state.numpy()
+    f, baseline = criterion.evaluate(x, x)
+    np.testing.assert_array_equal(f, 0.0)
+    np.testing.assert_array_equal(criterion.evaluate(x, x + 0.1)[1], baseline)
+    # Nothing is left in the model: neither seed nor losses of a graph that is gone.
+    np.testing.assert_array_equal(noise.state.numpy(), before)
+    assert float(sum(model.losses)) == 0.0
+    assert np.any(model(x) != model(x))
+
+
+def test_whole_numbers_as_input_are_refused(x):
+    inputs = keras.Input((5,), dtype="uint8")
+    model = keras.Model(inputs, layers.Dense(5)(layers.Rescaling(1 / 255)(inputs)))
+    with pytest.raises(ValueError, match=r"takes uint8.*lose their fractions"):
+        Reconstruction(model).evaluate(x, x)
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda x, y: tf.reduce_mean((x - y) ** 2), r"\(\)"),
+        (lambda x, y: tf.reduce_sum((x - y) ** 2, axis=1, keepdims=True), r"\(7, 1\)"),
+        (lambda x, y: (x - y) ** 2, r"\(7, 5\)"),
+    ],
+)
+def test_a_loss_that_is_not_one_number_per_sample(model, x, function, shape):
+    message = rf"Losses.loss must return one number per sample.*shape {shape}"
+    with pytest.raises(ValueError, match=message):
+        Losses(model, function).evaluate(x, x)
 
 
 def test_evaluation_sees_new_weights(model, x):

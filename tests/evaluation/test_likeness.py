@@ -52,6 +52,17 @@ def test_all_pairs_are_bounded_and_one_permutation_is_not(model, x):
     assert np.abs(one).max() > np.log(MAPS)
 
 
+def test_the_judge_leaves_a_model_that_draws_as_it_is(x):
+    draws = keras.layers.GaussianNoise(0.1, seed=3)
+    inputs = keras.Input((6, 6, 1))
+    outputs = keras.layers.Conv2D(MAPS, 3)(draws(inputs, training=True))
+    model = keras.Model(inputs, keras.layers.Flatten()(outputs))
+    before = draws.seed_generator.state.numpy()
+    found = [CriticInformation(model, steps=20)(x, x + 0.1) for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(draws.seed_generator.state.numpy(), before)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -108,6 +108,19 @@ def test_per_sample_is_the_softmax_among_positive_and_negatives():
     np.testing.assert_allclose(alone, got[1:2], rtol=1e-6)
 
 
+@pytest.mark.parametrize("floatx", ["float64", "float16"])
+def test_per_sample_whatever_the_default_of_keras(floatx):
+    z, negatives = views(4).transpose(1, 0, 2), views(7)[0]
+    expected = nt_xent_per_sample(z, negatives)
+    keras.config.set_floatx(floatx)
+    try:
+        got = nt_xent_per_sample(z, negatives)
+    finally:
+        keras.config.set_floatx("float32")
+    assert got.dtype == tf.float32
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_survives_a_config():
     loss = keras.losses.deserialize(keras.losses.serialize(NTXent(0.2, name="n")))
     assert (loss.temperature, loss.name) == (0.2, "n")

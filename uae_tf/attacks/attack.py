@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import reprlib
 import warnings
 from collections.abc import Callable
@@ -13,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from ..criteria import Criterion
+from ..criteria.criterion import check_labels
 from ..ops import l2_norm, linf_norm, per_sample_seeds
 from ..types import PerSample, Samples, Seeds
-from .batches import Batch, batches, check_labels, check_samples, checked_bounds
+from .batches import Batch, batches, check_samples, checked_bounds
 from .replicas import over_replicas
 from .result import AttackResult
 
@@ -99,6 +101,16 @@ class Attack:
         self._compiled = tf.function(
             functools.partial(self._attack_batch), autograph=False
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Seed and restarts a call reads anew.
+        is_traced = vars(self).get("num_traces", 0) and name not in ("seed", "restarts")
+        if is_traced and name in inspect.signature(type(self)).parameters:
+            raise AttributeError(
+                f"`{name}` is part of the compiled loop, now that this attack has run."
+                f" Make another {type(self).__name__} with it."
+            )
+        super().__setattr__(name, value)
 
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
@@ -316,7 +328,13 @@ class Attack:
                     f"{cls.__name__}.from_config needs the attacked model, as `model`: "
                     "a configuration holds settings, not weights."
                 )
-            kind = keras.saving.get_registered_object(criterion["registered_name"])
+            name = criterion["registered_name"]
+            kind = keras.saving.get_registered_object(name)
+            if kind is None:
+                raise ValueError(
+                    f"The criterion {name!r} is not registered. Decorate its class with"
+                    " @keras.saving.register_keras_serializable(), and import it first."
+                )
             settings["criterion"] = kind.from_config(criterion["config"], model)
         if settings.get("similarity") is not None:
             settings["similarity"] = keras.saving.deserialize_keras_object(

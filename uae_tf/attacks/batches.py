@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from ..criteria.criterion import check_labels
 from ..ops import pad_to
 
 
@@ -27,6 +28,8 @@ class Batch:
     sample_ids: np.ndarray
     count: int
 
+
+NO_BATCHES = "`x` is an empty tf.data.Dataset: it has no batches."
 
 Check = Callable[[np.ndarray, np.ndarray | None, int], None]
 
@@ -70,6 +73,18 @@ def check_samples(
         )
 
 
+def check_elements(dataset: tf.data.Dataset) -> None:
+    """Raises where a dataset yields anything else than x or (x, y)."""
+    spec = dataset.element_spec
+    parts = spec if isinstance(spec, tuple) and len(spec) == 2 else (spec,)
+    if not all(isinstance(part, tf.TensorSpec) for part in parts):
+        raise TypeError(
+            "`x` must be a tf.data.Dataset that yields batches of x or of (x, y). "
+            f"Received: elements of structure {spec}. Pick them out first, such as "
+            'dataset.map(lambda element: element["image"]).'
+        )
+
+
 def checked_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     """``(low, high)`` as Python floats; raises where they bound nothing."""
     low, high = bounds
@@ -80,15 +95,6 @@ def checked_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
             "bounds=(x.min(), x.max())."
         )
     return float(low), float(high)
-
-
-def check_labels(y: np.ndarray, count: int, name: str = "y") -> None:
-    """Raises where there is not one entry of ``y`` for each sample."""
-    if np.ndim(y) == 0 or len(y) != count:
-        raise ValueError(
-            f"`x` and `{name}` must have the same length. Received: {count} samples "
-            f"and `{name}` of shape {np.shape(y)}"
-        )
 
 
 def check_ids(ids: np.ndarray, count: int) -> None:
@@ -137,6 +143,7 @@ def _dataset_batches(
     batch_size: int,
     check: Check,
 ) -> Iterator[Batch]:
+    check_elements(dataset)
     start = 0
     for element in dataset.rebatch(batch_size).as_numpy_iterator():
         x, y = element if isinstance(element, tuple) else (element, None)
@@ -148,7 +155,7 @@ def _dataset_batches(
         yield _padded(x, y, ids, batch_size if start else max(len(x), 1))
         start += len(x)
     if start == 0:
-        raise ValueError("`x` is an empty tf.data.Dataset: it has no batches.")
+        raise ValueError(NO_BATCHES)
 
 
 def _padded(x: np.ndarray, y: np.ndarray | None, ids: np.ndarray, size: int) -> Batch:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..criteria import Criterion
-from ..mine import MINE, Similarity, observe
+from ..mine import MINE, Similarity, observed_call
 from ..ops import (
     all_finite,
     expand_like,
@@ -164,8 +164,9 @@ class SimilarityDescent(Attack):
 
     def _observe(self, x: Samples, y: tf.Tensor | None) -> Clean:
         layer = self._bound and self._bound.observed_layer(self.criterion.model)
-        outputs, observed = self._outputs(x, layer)
+        outputs, observed = observed_call(self.criterion.outputs, x, layer)
         context = self.criterion.prepare(x, y, outputs)
+        self.criterion.check_gradient(outputs, context)
         features = None
         if self._bound is not None:
             features = self._bound.features(x, x, outputs, observed)
@@ -220,7 +221,9 @@ class SimilarityDescent(Attack):
         with tf.GradientTape(persistent=self.similarity_step > 0.0) as tape:
             tape.watch(it.delta)
             examples = clean.x + it.delta
-            outputs, observed = self._outputs(examples, clean.layer)
+            outputs, observed = observed_call(
+                self.criterion.outputs, examples, clean.layer
+            )
             f = self.criterion.value(outputs, clean.context)
             features = None
             if self._bound is not None:
@@ -259,21 +262,6 @@ class SimilarityDescent(Attack):
         raise NotImplementedError(
             f"{type(self).__name__} must override `_next_multiplier`."
         )
-
-    def _outputs(
-        self, examples: Samples, layer: keras.Layer | None
-    ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        with observe(layer) as recorded:
-            outputs = self.criterion.outputs(examples)
-        if layer is None:
-            return outputs, None
-        if not recorded:
-            raise ValueError(
-                f"The similarity looks at the layer {layer.name!r}, which "
-                f"{self.criterion.model.name!r} does not call. Use another "
-                'similarity, such as MINE(views="compressive").'
-            )
-        return outputs, recorded[0]
 
     def _project(self, delta: Samples, x: Samples) -> Samples:
         return project_box_and_ball(delta, x, self.epsilon, *self.bounds)

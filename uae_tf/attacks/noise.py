@@ -184,7 +184,7 @@ class MatchedNoise(NoiseAttack):
         # unit of logarithm lower: steps near a float's resolution come out longer.
         least = tf.math.log(wanted / l2_norm(direction)) - 1.0
         width = self.bounds[1] - self.bounds[0]
-        high = tf.fill(tf.shape(wanted), 6.0 + math.log(width))
+        high = tf.fill(tf.shape(wanted), 20.0 + math.log(width))
         low = tf.minimum(least, high)
         for _ in range(30):
             middle = 0.5 * (low + high)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ..criteria import Contrastive, Criterion, Reconstruction
 from ..models import SimCLR
-from .batches import check_samples
+from .batches import NO_BATCHES, check_elements, check_samples
 from .minmax import MinMaxAttack
 from .result import AttackResult
 
@@ -72,7 +72,10 @@ def _reference(
     x: np.ndarray | tf.data.Dataset, bounds: tuple[float, float]
 ) -> np.ndarray:
     if isinstance(x, tf.data.Dataset):
-        first = next(iter(x), ())
+        check_elements(x)
+        first = next(iter(x), None)
+        if first is None:
+            raise ValueError(NO_BATCHES)
         x = np.asarray(first[0] if isinstance(first, tuple) else first)
     x = np.asarray(x)
     # Here, so that nobody hears of a reference batch that they did not give.

@@ -11,10 +11,10 @@ from ..criteria import Criterion
 from ..ops import (
     all_finite,
     expand_like,
-    l2_norm,
     per_sample_uniform,
     project_box_and_ball,
     project_l2_ball,
+    unit_l2,
 )
 from ..types import PerSample, Samples, Seeds, State
 from .attack import Attack, Outcome
@@ -90,7 +90,9 @@ class PGDAttack(Attack):
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
     ) -> Outcome:
-        context = self.criterion.prepare(x, y, self.criterion.outputs(x))
+        outputs = self.criterion.outputs(x)
+        context = self.criterion.prepare(x, y, outputs)
+        self.criterion.check_gradient(outputs, context)
         records = tf.TensorArray(tf.float32, self.steps + 1 if trace else 0)
 
         def body(
@@ -150,8 +152,7 @@ class PGDAttack(Attack):
     def _direction(self, gradient: Samples) -> Samples:
         if self.norm == "linf":
             return tf.sign(gradient)
-        norms = tf.maximum(l2_norm(gradient), 1e-12)
-        return gradient / expand_like(norms, gradient)
+        return unit_l2(gradient)
 
     def _project(self, delta: Samples, x: Samples) -> Samples:
         if self.norm == "l2":

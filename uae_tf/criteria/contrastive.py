@@ -158,7 +158,7 @@ class Contrastive(Criterion):
         """
         # First, as a similarity records the maps of the first call. Without one nobody
         # asks for this pass, and the compiled graph leaves it out.
-        plain = self._project(examples)
+        plain = super().outputs(examples)
         if self.legacy:
             return plain[:, None]
         size, views = tf.shape(examples)[0], self.num_views
@@ -166,7 +166,7 @@ class Contrastive(Criterion):
         images = tf.tile(examples, (views, *[1] * (examples.shape.rank - 1)))
         view = tf.repeat(tf.range(views), size)
         draws = {name: tf.gather(d, view) for name, d in self._view_draws.items()}
-        projections = self._project(self.augment.apply(images, draws))
+        projections = super().outputs(self.augment.apply(images, draws))
         stacked = tf.reshape(projections, (views, size, projections.shape[-1]))
         return tf.transpose(stacked, (1, 0, 2))
 
@@ -177,7 +177,7 @@ class Contrastive(Criterion):
             # Here, not in the constructor: the weights may have changed since.
             reference = tf.constant(_as_float(self.reference_batch))
             augmented = self.augment.apply(reference, self._reference_draws)
-            context["negatives"] = tf.stop_gradient(self._project(augmented))
+            context["negatives"] = tf.stop_gradient(super().outputs(augmented))
             context["is_negative"] = ~_is_same(x, reference)
         return {**context, "baseline": self.loss(outputs, context)}
 
@@ -191,9 +191,6 @@ class Contrastive(Criterion):
         return nt_xent_per_sample(
             outputs, context["negatives"], self.temperature, context["is_negative"]
         )
-
-    def _project(self, images: Samples) -> tf.Tensor:
-        return tf.cast(self.model(images, training=False), tf.float32)
 
     def _settings(self) -> dict[str, Any]:
         names = ("num_views", "temperature", "legacy", "kappa", "seed")

@@ -22,8 +22,11 @@ class Criterion:
     from the model and the labels.
 
     Args:
-        model: a built Keras model, called with ``training=False``; its weights at the
-            time of an attack are the ones attacked.
+        model: a built Keras model of floating point input, called with
+            ``training=False``; its weights at the time of an attack are the ones
+            attacked. What it draws all the same, such as the code of a variational
+            autoencoder, is drawn alike in every pass over a batch, row by row, and
+            its state stays as it is.
         kappa: margin by which the criterion must be met, in units of the loss.
 
     Attributes:
@@ -60,6 +63,13 @@ class Criterion:
                 f"{type(self).__name__} compares outputs with labels, and none came. "
                 "Pass them as `y`, shape (N,), integers."
             )
+        for tensor in getattr(self.model, "inputs", None) or ():
+            if not keras.backend.is_float_dtype(tensor.dtype):
+                raise ValueError(
+                    f"The model {self.model.name!r} takes {tensor.dtype}: perturbed "
+                    "samples would lose their fractions on the way in, and have no "
+                    "gradient. Build it with a keras.Input of floating point."
+                )
         expected = getattr(self.model, "input_shape", None)
         if isinstance(expected, tuple) and not _fits(x.shape[1:], expected[1:]):
             raise ValueError(
@@ -91,7 +101,10 @@ class Criterion:
 
     def outputs(self, examples: Samples) -> tf.Tensor:
         """The model's outputs for ``examples``, float32."""
-        return tf.cast(self.model(examples, training=False), tf.float32)
+        # Each scope starts from the variables as they are: nothing of the model moves,
+        # and what it draws for x it draws for x + delta.
+        with keras.StatelessScope():
+            return tf.cast(self.model(examples, training=False), tf.float32)
 
     def prepare(self, x: Samples, y: tf.Tensor | None, outputs: tf.Tensor) -> State:
         """What :meth:`value` needs to know of the clean samples."""
@@ -105,8 +118,33 @@ class Criterion:
         raise NotImplementedError(f"{type(self).__name__} must override `loss`.")
 
     def value(self, outputs: tf.Tensor, context: State) -> PerSample:
-        """f, ``(batch,)``: at most 0 where the attack succeeded."""
-        return self.loss(outputs, context) - context["baseline"] + self.kappa
+        """f, ``(batch,)``: at most 0 where the attack succeeded.
+
+        Raises:
+            ValueError: :meth:`loss` does not return one number per sample.
+        """
+        loss = self.loss(outputs, context)
+        if loss.shape.rank not in (None, 1):
+            raise ValueError(
+                f"{type(self).__name__}.loss must return one number per sample, shape "
+                f"(batch,). Received: a loss of shape {tuple(loss.shape)}"
+            )
+        return loss - context["baseline"] + self.kappa
+
+    def check_gradient(self, outputs: tf.Tensor, context: State) -> None:
+        """Raises where f has no gradient in ``outputs`` that an attack could descend.
+
+        An attack would go where its similarity leads, as if there were no criterion.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            f = self.value(outputs, context)
+        if all(g is None for g in tf.nest.flatten(tape.gradient(f, outputs))):
+            raise ValueError(
+                f"{type(self).__name__}.loss has no gradient with respect to `outputs`,"
+                " which attacks descend. Make it of differentiable operations: without "
+                "argmax, comparisons, rounding or numpy."
+            )
 
     def evaluate(
         self,
@@ -136,6 +174,8 @@ class Criterion:
                 "`x` and `examples` must be samples of the same shape, one or more. "
                 f"Received: x of shape {x.shape}, examples of shape {examples.shape}"
             )
+        if y is not None:
+            check_labels(y, len(x))
         self.check(x, y)
         size = min(batch_size, len(x))
         values, baselines = [], []
@@ -169,6 +209,15 @@ class Criterion:
     def __repr__(self) -> str:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
         return f"{type(self).__name__}({self.model.name!r}, {settings})"
+
+
+def check_labels(y: np.ndarray, count: int, name: str = "y") -> None:
+    """Raises where there is not one entry of ``y`` for each sample."""
+    if np.ndim(y) == 0 or len(y) != count:
+        raise ValueError(
+            f"`x` and `{name}` must have the same length. Received: {count} samples "
+            f"and `{name}` of shape {np.shape(y)}"
+        )
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..mine import MINE, observe
+from ..criteria import Criterion
+from ..mine import MINE, observed_call
 from ..ops import pad_to, per_sample_seeds
 
 _INNER_STEPS = 20
@@ -93,6 +94,8 @@ class CriticInformation:
                 f"`steps` must be at least {_INNER_STEPS}. Received: steps={steps}"
             )
         self.model = model
+        # As an attack calls it.
+        self._model_outputs = Criterion(model).outputs
         self.seed = seed
         self.batch_size = batch_size
         self.similarity = MINE(
@@ -145,7 +148,6 @@ class CriticInformation:
         return similarity.update(state, second, tf.constant(0))[1]
 
     def _features(self, clean: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
-        with observe(self.similarity.observed_layer(self.model)) as recorded:
-            outputs = self.model(samples, training=False)
-        observed = recorded[0] if recorded else None
+        layer = self.similarity.observed_layer(self.model)
+        outputs, observed = observed_call(self._model_outputs, samples, layer)
         return self.similarity.features(clean, samples, outputs, observed)

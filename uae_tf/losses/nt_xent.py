@@ -153,7 +153,7 @@ def nt_xent_per_sample(
     rivals = ops.logsumexp(others / temperature, axis=2, keepdims=True)
     # -ln [e^own / (e^own + e^rivals)], which no exponential overflows.
     values = ops.softplus(rivals - own / temperature)
-    is_pair = 1.0 - ops.eye(count)
+    is_pair = 1.0 - ops.eye(count, dtype=values.dtype)
     return ops.sum(values * is_pair, axis=(1, 2)) / (count * (count - 1))
 
 

@@ -2,7 +2,7 @@
 
 from .gaussian import GaussianMI, gaussian_mutual_information
 from .l2 import L2Similarity
-from .layers import first_convolution, observe
+from .layers import first_convolution, observe, observed_call
 from .mine import MINE
 from .similarity import Similarity
 
@@ -14,4 +14,5 @@ __all__ = [
     "first_convolution",
     "gaussian_mutual_information",
     "observe",
+    "observed_call",
 ]

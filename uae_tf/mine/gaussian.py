@@ -60,7 +60,7 @@ class GaussianMI(CorrelationSimilarity):
 
     ``I(Mx, M(x + delta)) = -(p / 2) ln(1 - rho^2)``, ``rho = cos(x, x + delta)``: the
     number that MINE on compressive views estimates, without a critic, at O(features).
-    Minimising it minimises the cosine similarity.
+    Minimising it minimises the size of the cosine, ``|rho|``.
 
     Args:
         projection_dimension: p, number of measurements. The default 1 gives nats per

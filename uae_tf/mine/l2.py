@@ -18,6 +18,9 @@ class L2Similarity(Similarity):
     ``||x - Phi(x + delta)||_2`` under the same success rule (SPEC 1.12, 4.13). As the
     rule bounds that same distance by the one of x, the two pull against each other.
 
+    Raises:
+        ValueError: from an attack, a model whose output does not fit its input.
+
     Example:
         >>> import tensorflow as tf
         >>> features = tf.constant([[3.0, 4.0]])          # x - Phi(x + delta)
@@ -33,7 +36,16 @@ class L2Similarity(Similarity):
         observed: tf.Tensor | None,
     ) -> tf.Tensor:
         del examples, observed
-        return x - tf.cast(outputs, x.dtype)
+        reconstruction = tf.cast(outputs, x.dtype)
+        if not reconstruction.shape[1:].is_compatible_with(x.shape[1:]):
+            raise ValueError(
+                "L2Similarity compares x with its reconstruction, and needs a model "
+                "whose output fits its input. Received: samples of shape "
+                f"{tuple(x.shape[1:])} and outputs of "
+                f"{tuple(reconstruction.shape[1:])}. Use another similarity, such as "
+                "GaussianMI()."
+            )
+        return x - reconstruction
 
     def prepare(self, x: Samples, features: tf.Tensor, seeds: Seeds) -> State:
         # A loop carries at least one tensor; the value needs no state.

@@ -1,6 +1,6 @@
 """Looking inside any Keras model: its first convolution, and a layer's output."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,3 +97,44 @@ def observe(layer: keras.Layer | None) -> Iterator[list[tf.Tensor]]:
             del layer.__dict__["call"]
         else:
             layer.__dict__["call"] = replaced
+
+
+def observed_call(
+    model: Callable[[tf.Tensor], tf.Tensor],
+    samples: tf.Tensor,
+    layer: keras.Layer | None,
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """What a model and, in the same pass, a layer of it return for ``samples``.
+
+    Args:
+        model: calls the model.
+        samples: ``(batch, *shape)``.
+        layer: the layer to look at; None for none.
+
+    Returns:
+        The outputs, and what the first call of the layer returned, None without one.
+
+    Raises:
+        ValueError: nothing of the layer could be seen, or not one row per sample.
+    """
+    with observe(layer) as recorded:
+        outputs = model(samples)
+    if layer is None:
+        return outputs, None
+    if not (recorded and _belongs(recorded[0], outputs, samples)):
+        raise ValueError(
+            f"The similarity looks at the layer {layer.name!r}, which the model does "
+            "not call with one row per sample, or calls inside a tf.function of its "
+            "own, where nobody can look. Take off that decorator, as what looks is "
+            "compiled anyway, or use another similarity, such as "
+            'MINE(views="compressive").'
+        )
+    return outputs, recorded[0]
+
+
+def _belongs(observed: tf.Tensor, outputs: tf.Tensor, samples: tf.Tensor) -> bool:
+    """Whether it is of the graph that the outputs are in, and has a row per sample."""
+    # Eager tensors are in no graph.
+    graphs = {id(getattr(tensor, "graph", None)) for tensor in (observed, outputs)}
+    has_rows = observed.shape[:1].is_compatible_with(samples.shape[:1])
+    return len(graphs) == 1 and has_rows

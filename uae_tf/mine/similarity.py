@@ -96,11 +96,19 @@ class Similarity:
         Returns:
             The new state, the similarity ``(batch,)``, and its gradient with respect
             to ``features`` (same shape as ``features``).
+
+        Raises:
+            ValueError: :meth:`value` does not return one number per sample.
         """
         del iteration
         with tf.GradientTape() as tape:
             tape.watch(features)
             value = self.value(state, features)
+        if value.shape.rank not in (None, 1):
+            raise ValueError(
+                f"{type(self).__name__}.value must return one number per sample, shape "
+                f"(batch,). Received: a value of shape {tuple(value.shape)}"
+            )
         return state, value, tape.gradient(value, features)
 
     def get_config(self) -> dict[str, Any]:
