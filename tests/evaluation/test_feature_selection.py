@@ -35,6 +35,17 @@ def test_a_feature_twice_is_a_feature_once(data):
     assert selection_quality(data, [0, 0, 5]) == selection_quality(data, [0, 5])
 
 
+def test_a_feature_without_variance_in_training_counts_for_nothing():
+    x_train, x_test = (RNG.random((rows, 5), np.float32) for rows in (1000, 100))
+    x_train *= 0.05
+    x_train[:, 0] = 0.9
+    y_train, y_test = np.arange(1000) % 2, np.arange(100) % 2
+    data = Dataset(x_train, y_train, x_test, y_test, name="one is constant")
+    # In single precision its mean is off, and what is left takes a coefficient.
+    found = selection_quality(data, [0, 1, 2])["linear_error"]
+    assert found == pytest.approx(selection_quality(data, [1, 2])["linear_error"])
+
+
 def test_images_are_looked_at_as_vectors(data):
     images = Dataset(
         data.x_train.reshape(-1, 4, 3, 1),

@@ -59,8 +59,11 @@ def selection_quality(
             f"`features` must be positions from 0 to {train.shape[1] - 1}, one or more."
             f" Received: {np.asarray(features)}"
         )
-    linear = LinearRegression().fit(train[:, chosen], train)
-    squares = np.square(linear.predict(test[:, chosen]).astype(np.float64) - test)
+    # In single precision a feature that training samples hardly vary in may count, with
+    # coefficients of thousands.
+    wide = train.astype(np.float64)
+    linear = LinearRegression().fit(wide[:, chosen], wide)
+    squares = np.square(linear.predict(test[:, chosen].astype(np.float64)) - test)
     trees = ExtraTreesClassifier(NUM_TREES, random_state=seed, n_jobs=-1)
     trees.fit(train[:, chosen], data.y_train)
     return {
