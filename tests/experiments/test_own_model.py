@@ -197,6 +197,7 @@ def narrow():
         ({"batch_size": 0}, "`batch_size` must be a whole number"),
         ({"arms": ("original", "magic")}, "`arms` must be one of"),
         ({"epochs": 0}, "`epochs` must be a whole number"),
+        ({"views": "convolution"}, "needs a convolution layer .* has no convolution"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(tmp_path, changed, message):

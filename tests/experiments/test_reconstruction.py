@@ -235,9 +235,13 @@ def test_conventional_augmentation_with_and_without_uaes(tmp_path, instant_train
             {"dataset": "table", "arms": ("conventional",), "conventional": ("flip",)},
             r"arms conventional flip or rotate.*shape \(4,\)",
         ),
+        (
+            {"dataset": "table", "arms": ("matched_noise",), "views": "convolution"},
+            "needs a convolution layer",
+        ),
     ],
 )
-def test_data_that_no_arm_could_use_are_refused_at_once(settings, message, monkeypatch):
+def test_what_an_arm_could_not_use_is_refused_at_once(settings, message, monkeypatch):
     table = Dataset(*[np.full((8, 4), 0.5, "float32"), np.zeros(8, int)] * 2, "table")
     load = datasets.load
     monkeypatch.setattr(

@@ -2,14 +2,15 @@ import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from uae_tf import datasets
 from uae_tf.datasets import Dataset
 from uae_tf.evaluation.feature_baselines import BASELINES
 from uae_tf.evaluation.feature_selection import selection_quality
 from uae_tf.experiments import selection
-from uae_tf.experiments.selection import select
-from uae_tf.experiments.selection_run import SelectionBench
+from uae_tf.experiments.selection import Select, select
+from uae_tf.experiments.selection_run import SelectionBench, SelectionRun
 from uae_tf.experiments.selection_settings import (
     PAPER,
     RECIPES,
@@ -142,6 +143,44 @@ def test_selected_pixels_are_drawn_on_the_mean_image(tmp_path):
     assert results["baselines"] == []
     assert results["selection"] == {}
     assert results["verdict"] is None
+
+
+def test_a_selection_that_diverged_is_worth_nothing(tmp_path, monkeypatch):
+    """The largest of NaN would be feature 0, chosen by every unit."""
+    train = SelectionRun._train
+
+    def diverge(self, kind, copies, updates, label, x=None):
+        weights = train(self, kind, copies, updates, label, x)
+        if label != "duplicated" or self.seed:
+            return weights
+        return [np.full_like(w, np.nan) if w.dtype.kind == "f" else w for w in weights]
+
+    monkeypatch.setattr(SelectionRun, "_train", diverge)
+    settings = SelectionSettings(
+        dataset="digits", arms=("original", "duplicated", "mine_uae"), seeds=2, **TINY
+    )
+    results = select(settings, tmp_path)
+    entry = results["runs"]["duplicated"]["0"]
+    assert entry["selected"] == []
+    assert not {"accuracy", "linear_error", "distinct"} & set(entry)
+    rows = {row["arm"]: row for row in results["rows"]}
+    finished = results["runs"]["duplicated"]["1"]
+    assert rows["duplicated"]["accuracy"]["values"] == [finished["accuracy"]]
+    (trees,) = (n for n in results["notes"] if n.startswith("Of the trees' error"))
+    assert "a run failed (no finite error): 1 against duplicated" in trees
+    assert "selected/duplicated" not in np.load(tmp_path / "figures.npz")
+    assert (tmp_path / "figures" / "selection.png").exists()
+
+
+def test_legacy_is_noted_where_it_makes_a_difference(tmp_path):
+    settings = SelectionSettings(
+        dataset="digits", arms=("original",), seeds=1, baselines=False, legacy=True
+    )
+    data = datasets.load("digits", samples=20)
+    run = Select(
+        settings, SelectionBench(settings, data), tmp_path, False, Console(quiet=True)
+    )
+    assert not any("Legacy" in note for note in run.notes())
 
 
 def test_a_factory_cools_over_the_updates_it_is_asked_for():

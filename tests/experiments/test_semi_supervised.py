@@ -248,6 +248,7 @@ def test_a_training_that_diverged_is_counted_and_not_chosen(instant, tmp_path):
     results = semi_supervised(settings_of(), tmp_path)
     rows = {row["arm"]: row for row in results["rows"]}
     assert results["choices"]["vat"] == 0.5
+    assert any("tried (0.05: diverged, 0.5: " in note for note in results["notes"])
     assert math.isnan(rows["generator"]["test_error"]["values"][0])
     assert rows["generator"]["test_error"]["mean"] == 21.0
     assert results["verdict"]["comparisons"][0]["excluded"] == 1
@@ -261,7 +262,11 @@ def test_where_every_training_diverged_there_is_a_report_without_figures(
     for key in ("supervised", "vat@0.05", "vat@0.5"):
         instant.answers[key, 0] = FloatingPointError("not finite")
     assert semi_supervised(settings, tmp_path)["complete"]
-    assert "not finite" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "not finite" in page
+    assert "vat: epsilon 0.05 was not chosen but comes first: with each of 2" in page
+    assert "inf %" not in page
+    assert "lowest mean error" not in page
     assert not list(tmp_path.glob("figures/*.png"))
 
 

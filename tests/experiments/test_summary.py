@@ -150,3 +150,14 @@ def test_notes_tell_what_was_chosen_and_how():
     assert not any("sigma" in note for note in summary.notes(SETTINGS, {}))
     transfer = ReconstructionSettings(source_model="sparse")
     assert "against the sparse model" in summary.notes(transfer, {})[-1]
+
+
+def test_a_noise_that_no_training_withstood_is_not_called_the_best():
+    tuning = {"0.05": float("nan"), "0.1": None, "0.5": float("inf")}
+    (note, _) = summary.notes(SETTINGS, tuning)
+    assert "sigma 0.05 was not chosen but comes first" in note
+    assert "none had a finite validation error of 3 tried (0.05, 0.1, 0.5)" in note
+    assert "lowest" not in note
+    assert "smallest" not in note
+    (note, _) = summary.notes(SETTINGS, tuning | {"0.5": 2.0})
+    assert "sigma 0.5 had the lowest validation error of 3 tried" in note

@@ -178,6 +178,26 @@ def test_beating_weak_controls_is_no_merit_where_a_strong_one_is_better():
     assert "does better." in outcome.sentence
 
 
+def test_what_the_correction_takes_back_is_not_claimed_by_another_sentence():
+    """Worse than duplicates by its own interval, but not after four looks."""
+    spread = np.array([-1.0, 0.0, 1.0])
+    outcome = verdict(
+        {
+            "original": 7.0 + 0.001 * spread,
+            "duplicated": 4.9 + 0.03 * spread,
+            "gaussian_0.01": 5.01 + 0.1 * spread,
+            "gaussian_tuned": 5.02 + 0.1 * spread,
+            "mine_uae": [5.0, 5.0, 5.0],
+        }
+    )
+    strongest = by_name(outcome)["duplicated"]
+    assert outcome.strongest == "duplicated"
+    assert (strongest.effect, strongest.corrected_effect) == (HURTS, NO_EFFECT)
+    assert by_name(outcome)["original"].corrected_effect == HELPS
+    assert "does better" not in outcome.sentence
+    assert "does as well, within the uncertainty" in outcome.sentence
+
+
 def test_strongest_is_judged_on_shared_seeds():
     """Seed 2 is hard for every arm: who lacks it must not look strong for that."""
     outcome = verdict(

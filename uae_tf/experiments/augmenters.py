@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
@@ -76,6 +76,20 @@ class Augmenter:
         return self._attacks[key](
             x, sizes, batch_size=size, sample_ids=ids, progress=progress
         )
+
+    def make_attacks(self, arms: Collection[str], shape: tuple[int, ...]) -> None:
+        """Makes the attacks among ``arms``, which are compiled when they are used.
+
+        Args:
+            arms: names of arms.
+            shape: of one sample.
+
+        Raises:
+            ValueError: one that the model does not fit.
+        """
+        for arm in UAE_ARMS:
+            if arm in arms:
+                self._attacks[arm] = self._make(arm, None, shape)
 
     def trace(self, arm: str, x: np.ndarray, draw: int) -> dict[str, np.ndarray]:
         """Criterion, similarity and multiplier per iteration, for the figure."""

@@ -49,7 +49,8 @@ class Bench(ABC):
         source_kind: of model that is attacked.
 
     Raises:
-        ValueError: too few samples for an arm, or samples outside [0, 1].
+        ValueError: too few samples for an arm, samples outside [0, 1], or an attack
+            that the model does not fit.
 
     Attributes:
         judge: the attacked criterion on a model of the kind that is retrained; its
@@ -81,6 +82,9 @@ class Bench(ABC):
         if source_kind != kind:
             attacked = self.factory(source_kind)()
         self.augmenter = self.make_augmenter(attacked)
+        # Likewise at once, where one does not fit the model.
+        attacking = {_BORROWS.get(arm, arm) for arm in settings.arms}
+        self.augmenter.make_attacks(attacking, data.sample_shape)
 
     @classmethod
     def load(cls, settings: Any) -> Bench:

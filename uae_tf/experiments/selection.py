@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..datasets.sources import SOURCES
 from ..evaluation.feature_baselines import BASELINES
 from . import summary
 from .experiment import Experiment
@@ -101,7 +102,8 @@ class Select(Experiment):
     def notes(self) -> list[str]:
         found = super().notes()
         found += _DATA_NOTES.get(self.settings.dataset, [])
-        if self.settings.legacy:
+        # Of other sets nothing is learnt before the split.
+        if self.settings.legacy and self.settings.dataset in SOURCES:
             found.append(
                 "Legacy preprocessing, as published: what is learnt of the data before "
                 "the split (ranges, class means) has seen the test split."
@@ -120,7 +122,7 @@ class Select(Experiment):
         return {
             arm: [names[i] for i in dict.fromkeys(done[seed]["selected"])]
             for arm, done in (self.runs | self.further).items()
-            if names and seed in done
+            if names and seed in done and done[seed]["selected"]
         }
 
 

@@ -15,7 +15,8 @@ class SelectionPictures(Pictures):
     """The figures of every experiment, and the selected pixels on the mean image."""
 
     def collect(self, run: SelectionRun, arm: str) -> None:
-        if run.x.ndim == 4:
+        # A training that diverged selected nothing.
+        if run.x.ndim == 4 and run.selected[arm]:
             self.arrays["mean_image"] = run.x.mean(axis=0)
             self.arrays[f"selected/{arm}"] = np.array(run.selected[arm])
         super().collect(run, arm)

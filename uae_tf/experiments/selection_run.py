@@ -95,6 +95,9 @@ class SelectionRun(SeedRun):
 
     def _measure(self, weights: Weights) -> dict[str, Any]:
         errors = super()._measure(weights)
+        if not np.isfinite(errors["test_error"]):
+            # It selected nothing, but the largest of NaN would be the first feature.
+            return {**errors, "classifier_error": np.nan, "selected": []}
         # The judge's model has the weights by now.
         model = self.bench.judge.model
         features = model.selected_features

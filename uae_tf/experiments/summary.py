@@ -101,13 +101,7 @@ def notes(settings: ExperimentSettings, tuning: Mapping[str, float]) -> list[str
     """What a reader must know beside the numbers."""
     found = []
     if tuning:
-        chosen = best_stddev(tuning)
-        found.append(
-            f"gaussian_tuned: sigma {chosen} had the lowest validation error of "
-            f"{len(tuning)} tried ({', '.join(tuning)}), on a tenth of the training "
-            "samples held out with the first seed."
-            f"{edge_note(chosen, map(float, tuning))}"
-        )
+        found.append(_note_on_tuning(tuning))
     updates = "All arms get the same number of updates"
     if "original_short" in settings.arms:
         updates += (
@@ -124,6 +118,23 @@ def notes(settings: ExperimentSettings, tuning: Mapping[str, float]) -> list[str
             "success rate and loss change are those of the retrained kind."
         )
     return found
+
+
+def _note_on_tuning(tuning: Mapping[str, float]) -> str:
+    chosen = best_stddev(tuning)
+    tried = (
+        f"{len(tuning)} tried ({', '.join(tuning)}), on a tenth of the training "
+        "samples held out with the first seed."
+    )
+    if not np.isfinite([_number(error) for error in tuning.values()]).any():
+        return (
+            f"gaussian_tuned: sigma {chosen} was not chosen but comes first: none had "
+            f"a finite validation error of {tried}"
+        )
+    return (
+        f"gaussian_tuned: sigma {chosen} had the lowest validation error of {tried}"
+        f"{edge_note(chosen, map(float, tuning))}"
+    )
 
 
 def edge_note(chosen: float, tried: Iterable[float]) -> str:
@@ -145,9 +156,11 @@ def edge_note(chosen: float, tried: Iterable[float]) -> str:
 
 def best_stddev(tuning: Mapping[str, float]) -> float:
     """The sigma with the lowest validation error."""
-    # A NaN, for a model that diverged, would win every comparison.
+    # A NaN, for a model that diverged, would win every comparison, and infinity is
+    # read back as one.
     errors = {
-        stddev: np.nan_to_num(_number(e), nan=np.inf) for stddev, e in tuning.items()
+        stddev: number if np.isfinite(number := _number(e)) else np.inf
+        for stddev, e in tuning.items()
     }
     return float(min(errors, key=lambda stddev: errors[stddev]))
 

@@ -153,7 +153,7 @@ def _attribution(
         return ""
     equals = [c.control for c in compared if c.effect in (NO_EFFECT, HURTS)]
     shared = INGREDIENTS.get(strongest.control, strongest.control)
-    if strongest.effect == HURTS:
+    if strongest.corrected_effect == HURTS:
         return f"Beating {join_names(helped)} is no merit then: {shared} does better."
     return (
         f"So the gain cannot be credited to what sets {candidate} apart from "

@@ -165,7 +165,17 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
     seeds = len(seeds_of(settings)[: settings.choice_seeds])
     for method, value in choices.items():
         errors = validation_errors(settings, runs, method)
-        tried = ", ".join(f"{v:g}: {e:.2f} %" for v, e in errors.items())
+        if math.isinf(errors[value]):
+            found.append(
+                f"{method}: {METHODS[method]} {value:g} was not chosen but comes "
+                f"first: with each of {len(errors)} tried a training diverged, "
+                f"{seeds} seeds."
+            )
+            continue
+        tried = ", ".join(
+            f"{v:g}: {'diverged' if math.isinf(e) else f'{e:.2f} %'}"
+            for v, e in errors.items()
+        )
         found.append(
             f"{method}: {METHODS[method]} {value:g} had the lowest mean error on "
             f"validation samples, which have labels, of {len(errors)} tried ({tried}), "

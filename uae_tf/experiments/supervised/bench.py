@@ -181,6 +181,8 @@ class Bench:
             epochs=settings.robust_epochs,
             seed=settings.seed,
             callbacks=callbacks,
+            # The first images may lack some.
+            num_classes=data.num_classes,
         )
         return _without_optimizer(model)
 
@@ -203,6 +205,16 @@ def load_classifier(path: str | Path) -> keras.Model:
     Raises:
         ValueError: there is no such file.
     """
+    model: Any = keras.saving.load_model(classifier_file(path), compile=False)
+    return model
+
+
+def classifier_file(path: str | Path) -> Path:
+    """The Keras file of a classifier.
+
+    Raises:
+        ValueError: as :func:`load_classifier`.
+    """
     path = Path(path)
     file = path / BESIDE if path.is_dir() else path
     if not file.is_file():
@@ -210,8 +222,7 @@ def load_classifier(path: str | Path) -> keras.Model:
             f"No classifier at {path}. Expected a .keras file, or an exported version "
             f"with one in {BESIDE}, such as models/mnist_classifier/1."
         )
-    model: Any = keras.saving.load_model(file, compile=False)
-    return model
+    return file
 
 
 def run_attack(

@@ -84,9 +84,10 @@ class EpsilonSweep(Table):
             lengths = " and ".join(
                 f"{row['method']} {row['l2']['mean']:.2f}" for row in last if row["l2"]
             )
-            sentences.append(
-                f"At ε = {largest:g} the mean L2 length of δ is: {lengths}."
-            )
+            if lengths:
+                sentences.append(
+                    f"At ε = {largest:g} the mean L2 length of δ is: {lengths}."
+                )
         return sentences
 
     def figures(

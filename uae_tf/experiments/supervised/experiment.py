@@ -10,10 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from ...files import checksum
 from ..arrays import read_arrays, write_arrays
 from ..progress import JobProgress
 from ..resumable_run import ResumableRun, check_folder
-from .bench import Bench
+from .bench import Bench, classifier_file
 from .epsilon_sweep import EpsilonSweep
 from .minmax_penalty import MinMaxPenalty
 from .quality import Quality
@@ -71,6 +72,7 @@ class _Experiment(ResumableRun):
         self, settings: SupervisedSettings, out: Path, resume: bool, console: Console
     ) -> None:
         super().__init__(settings, out)
+        self._digests = _digests(settings)
         self.restore(resume)
         self.arrays: dict[str, np.ndarray] = {}
         if self.runs and (out / _ARRAYS).exists():
@@ -123,6 +125,9 @@ class _Experiment(ResumableRun):
             "column_titles": table.titles(),
         }
 
+    def described_settings(self) -> dict[str, Any]:
+        return super().described_settings() | self._digests
+
     def figures(self, results: Mapping[str, Any]) -> dict[str, Figure]:
         return self.table.figures(results["rows"], self._wanted_arrays())
 
@@ -138,6 +143,18 @@ class _Experiment(ResumableRun):
             for key, array in self.arrays.items()
             if key.rpartition("/")[0] in runs
         }
+
+
+def _digests(settings: SupervisedSettings) -> dict[str, str]:
+    """Checksums of the classifiers that are given, as `compare` has of its model.
+
+    A file of the same name may hold another one when a run goes on.
+    """
+    return {
+        f"{name}_sha256": checksum(classifier_file(path))
+        for name in ("classifier", "robust_classifier", "extractor")
+        if (path := getattr(settings, name)) is not None
+    }
 
 
 _CONDITIONS = (

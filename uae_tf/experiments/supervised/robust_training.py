@@ -27,6 +27,7 @@ def train_robust(
     batch_size: int = 128,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    num_classes: int | None = None,
 ) -> keras.Model:
     """Trains a small classifier on images and on PGD examples of them.
 
@@ -48,6 +49,7 @@ def train_robust(
         batch_size: rows of an update.
         seed: of weights, order and start noise.
         callbacks: further ones, for `fit`, whose epochs are the phases here.
+        num_classes: of the classifier; None for the largest of ``y``, plus 1.
 
     Returns:
         The trained :func:`uae_tf.models.strided_classifier`.
@@ -60,7 +62,7 @@ def train_robust(
         Madry et al., ICLR 2018, whose examples are made anew for every batch.
     """
     keras.utils.set_random_seed(seed)
-    model = strided_classifier(x.shape[1:], len(np.unique(y)))
+    model = strided_classifier(x.shape[1:], num_classes or int(y.max()) + 1)
     data = AugmentedDataset(
         x, y, batch_size=batch_size, seed=seed, samples_per_epoch=samples_per_phase
     )
