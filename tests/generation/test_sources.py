@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from uae_tf.datasets import images
 from uae_tf.generation import GenerationError, open_source
 from uae_tf.generation.sources import source as sources
 
@@ -134,15 +135,20 @@ def test_a_prepared_set_of_several_files_has_one_order(tmp_path):
 
         def _info(self):
             image = tfds.features.Image(shape=(1, 1, 1))
-            features = tfds.features.FeaturesDict({"image": image})
-            return tfds.core.DatasetInfo(builder=self, features=features)
+            features = {"image": image, "label": tfds.features.ClassLabel(names="ab")}
+            return tfds.core.DatasetInfo(
+                builder=self,
+                features=tfds.features.FeaturesDict(features),
+                supervised_keys=("image", "label"),
+            )
 
         def _split_generators(self, dl_manager):
             return {"train": self._generate_examples()}
 
         def _generate_examples(self):
             for number in range(120):
-                yield number, {"image": np.full((1, 1, 1), number, np.uint8)}
+                image = np.full((1, 1, 1), number, np.uint8)
+                yield number, {"image": image, "label": number % 2}
 
     builder = SeveralFiles(data_dir=tmp_path)
     settings = tfds.download.DownloadConfig(num_shards=3)
@@ -156,6 +162,9 @@ def test_a_prepared_set_of_several_files_has_one_order(tmp_path):
     parts = np.concatenate([read(start, start + 30) for start in range(0, 120, 30)])
     assert sorted(parts) == list(range(120))
     np.testing.assert_array_equal(parts, read(0, 120))
+    # `datasets.load` has the same order.
+    loaded, _ = images._arrays(builder, "train")
+    np.testing.assert_allclose(255 * loaded.ravel(), parts, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ... import datasets
 from ...datasets.dataset import prepared_folder
 from ...datasets.images import SOURCES as IMAGE_SETS
+from ...datasets.images import read_in_order
 from ..errors import GenerationError
 from .array import ArraySource, NpySource
 from .images import ImageFolderSource
@@ -111,13 +112,8 @@ def _prepared(
     supervised = builder.info.supervised_keys is not None
 
     def make(skipped: int) -> tf.data.Dataset:
-        # Of a sub-split only the files that hold it are opened. One file after the
-        # other: mixed, as is the default, their order depends on where it begins.
-        dataset = builder.as_dataset(
-            split=f"{split}[{skipped}:]",
-            as_supervised=supervised,
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),
+        dataset = read_in_order(
+            builder, f"{split}[{skipped}:]", as_supervised=supervised
         )
         return dataset if supervised else dataset.map(lambda row: row["image"])
 
