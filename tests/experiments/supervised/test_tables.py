@@ -5,18 +5,14 @@ import html
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
 from rich.console import Console
 
-from uae_tf import PenaltyAttack, UntargetedMargin, datasets
-from uae_tf.evaluation.robustness import robust_accuracy
-from uae_tf.experiments.progress import JobProgress
+from uae_tf import PenaltyAttack
 from uae_tf.experiments.storage import read_json, write_json
 from uae_tf.experiments.supervised import (
     SupervisedSettings,
-    bench,
     robust,
     supervised,
 )
@@ -29,7 +25,6 @@ from uae_tf.experiments.supervised.minmax_penalty import (
     _so_far,
 )
 from uae_tf.experiments.supervised.quality import CEILING, FLOOR, VIEWS, Quality
-from uae_tf.experiments.supervised.robust_training import train_robust
 from uae_tf.experiments.supervised.settings import TABLES
 
 
@@ -321,39 +316,6 @@ def test_robust_attacks_two_classifiers(settings, tmp_path, no_critics, monkeypa
     assert not trained.compiled
 
 
-def shown(progress):
-    return progress._bars.tasks[1].description
-
-
-def test_a_classifier_is_trained_once_and_kept(settings, tmp_path, monkeypatch):
-    def tiny(dataset, recipe):
-        model = keras.Sequential(
-            [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-        )
-        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(True))
-        return model
-
-    short = dataclasses.replace(bench.classifier_recipe("digits", "modern"), epochs=1)
-    monkeypatch.setattr(bench, "build_classifier", tiny)
-    monkeypatch.setattr(bench, "classifier_recipe", lambda *_: short)
-    chosen = dataclasses.replace(settings, classifier=None)
-    first = Bench(chosen, tmp_path).classifier()
-    again = Bench(chosen, tmp_path).classifier()
-    np.testing.assert_array_equal(first.get_weights()[0], again.get_weights()[0])
-    progress = JobProgress(1, Console(quiet=True))
-    progress.start("a job")
-    seen = []
-    monkeypatch.setattr(
-        progress, "update", lambda *counts: seen.append((shown(progress), *counts))
-    )
-    watched = Bench(chosen, tmp_path)
-    watched.progress = progress
-    other = watched.extractor()
-    assert seen == [("training the extractor", 1, 1)]
-    assert shown(progress) == "a job"
-    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -383,22 +345,3 @@ def test_more_images_than_are_classified_correctly(settings, tmp_path):
     short = Bench(chosen, tmp_path)
     with pytest.raises(ValueError, match="`samples` asks for 360 test images"):
         short.images(short.classifier())
-
-
-def test_a_classifier_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match=r"No classifier at .*assets.extra"):
-        load_classifier(tmp_path)
-
-
-@pytest.mark.slow
-def test_adversarial_training_raises_robust_accuracy():
-    data = datasets.load("digits", samples=300)
-    x, y = data.x_train, data.y_train
-    shared = {"epochs": 12, "learning_rate": 1e-2, "batch_size": 32}
-    model = train_robust(x, y, epsilon=0.15, step_size=0.1, **shared)
-    plain = train_robust(x, y, epsilon=1e-6, **shared)
-    judged = (data.x_test[:50], data.y_test[:50], 0.15)
-    assert robust_accuracy(model, *judged) > robust_accuracy(plain, *judged) + 0.1
-    criterion = UntargetedMargin(model)
-    wrong = criterion.evaluate(*([data.x_test[:50]] * 2), data.y_test[:50])[0] <= 0
-    assert robust_accuracy(model, *judged) <= 1.0 - wrong.mean()
