@@ -57,7 +57,8 @@ class Attack:
     Subclasses override :meth:`perturb`. Calling an attack checks the input, pads the
     last batch (one trace per input shape and dtype), streams batches through the
     compiled function and collects an :class:`AttackResult`. Called inside the scope of
-    a ``tf.distribute.MirroredStrategy`` it shares each batch among all devices.
+    a ``tf.distribute.MirroredStrategy`` it shares each batch among all devices. Once it
+    has run, its settings are compiled and fixed, but for ``seed`` and ``restarts``.
 
     Args:
         criterion: what success means, with the model; None where an attack needs none.
@@ -65,6 +66,9 @@ class Attack:
         restarts: runs from different start noise; the best is kept for each sample.
         seed: base seed. The randomness of a sample follows from (seed, sample id)
             alone, so batches, workers and order do not matter.
+
+    Raises:
+        AttributeError: from an assignment to a setting that is fixed.
 
     Attributes:
         unfinished: the result of the batches that were done when the last call was
