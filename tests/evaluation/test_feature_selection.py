@@ -1,3 +1,6 @@
+import multiprocessing
+import warnings
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,26 @@ def test_a_feature_without_variance_in_training_counts_for_nothing():
     # In single precision its mean is off, and what is left takes a coefficient.
     found = selection_quality(data, [0, 1, 2])["linear_error"]
     assert found == pytest.approx(selection_quality(data, [1, 2])["linear_error"])
+
+
+def judged_without_warnings(connection, data):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        quality = selection_quality(data, [0, 4])
+    connection.send((quality, [str(warning.message) for warning in caught]))
+
+
+def test_a_worker_judges_alike_and_without_a_warning(data):
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(
+        target=judged_without_warnings, args=(theirs, data), daemon=True
+    )
+    worker.start()
+    quality, caught = ours.recv()
+    worker.join()
+    assert quality == selection_quality(data, [0, 4])
+    assert caught == []
 
 
 def test_images_are_looked_at_as_vectors(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,7 +65,9 @@ def selection_quality(
     wide = train.astype(np.float64)
     linear = LinearRegression().fit(wide[:, chosen], wide)
     squares = np.square(linear.predict(test[:, chosen].astype(np.float64)) - test)
-    trees = ExtraTreesClassifier(NUM_TREES, random_state=seed, n_jobs=-1)
+    # In a worker the other cores have work of their own, and scikit-learn would warn.
+    jobs = 1 if multiprocessing.current_process().daemon else -1
+    trees = ExtraTreesClassifier(NUM_TREES, random_state=seed, n_jobs=jobs)
     trees.fit(train[:, chosen], data.y_train)
     return {
         "linear_error": float(squares.mean()),
