@@ -116,6 +116,11 @@ def test_augmented_needs_the_samples(result, shape):
         result.augmented(np.zeros(shape))
 
 
+def test_augmented_does_not_mix_ranges(result):
+    with pytest.raises(TypeError, match=r"x / 255\). Received: uint8"):
+        result.augmented(np.full(result.examples.shape, 128, np.uint8))
+
+
 def test_concatenate(result):
     both = AttackResult.concatenate([result, result])
     assert len(both) == 8

@@ -70,6 +70,34 @@ def test_a_start_at_zero_that_goes_nowhere_is_reported(criterion, x, similarity)
         MinMaxAttack(criterion, similarity, **settings)(x)
 
 
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_similarity_set_or_changed_before_the_run_is_the_one_in_use(
+    criterion, x, is_set
+):
+    wanted = MINE(**MINE_SMALL, jit_compile=False)
+    attack = MinMaxAttack(criterion, MINE(num_projections=4, inner_steps=1), **SMALL)
+    if is_set:
+        attack.similarity = wanted
+    else:
+        for name, value in wanted.get_config().items():
+            setattr(attack.similarity, name, value)
+    expected = MinMaxAttack(criterion, wanted, **SMALL)
+    assert attack.get_config() == expected.get_config()
+    np.testing.assert_array_equal(attack(x).similarity, expected(x).similarity)
+
+
+def test_no_setting_of_criterion_or_similarity_is_changed_in_vain(criterion, x):
+    attack = MinMaxAttack(criterion, GaussianMI(), **SMALL)
+    attack(x)
+    for part, name in (
+        (attack.criterion, "kappa"),
+        (attack.criterion, "model"),
+        (attack.similarity, "projection_dimension"),
+    ):
+        with pytest.raises(AttributeError, match=f"`{name}` is part of the compiled"):
+            setattr(part, name, getattr(part, name))
+
+
 class Score(Criterion):
     """Supervised in miniature: the sum of the outputs must fall by 0.1."""
 

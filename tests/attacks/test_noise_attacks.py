@@ -1,5 +1,6 @@
 """The noise controls: their distributions, and what they are matched to."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -8,6 +9,7 @@ from uae_tf import (
     GaussianNoise,
     MatchedNoise,
     MinMaxAttack,
+    Reconstruction,
     UniformNoise,
 )
 
@@ -54,6 +56,16 @@ def test_noise_is_judged_where_there_is_a_criterion(criterion, x):
     assert free.success.all()
     assert np.isnan(free.criterion).all()
     np.testing.assert_array_equal(free.examples, judged.examples)
+
+
+def test_an_infinite_loss_of_the_sample_makes_no_success():
+    # Its square overflows at 1, and not where noise made it smaller.
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Rescaling(1.5e19)])
+    noise = UniformNoise(0.9, Reconstruction(model))
+    with pytest.warns(UserWarning, match="NaN or infinite numbers for every sample"):
+        result = noise(np.ones((20, 2), "float32"))
+    assert np.any(result.criterion == -np.inf)
+    assert not result.success.any()
 
 
 def test_matched_noise_has_the_wanted_norms_after_clipping():

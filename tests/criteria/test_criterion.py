@@ -166,6 +166,17 @@ def test_evaluation_sees_new_weights(model, x):
     assert np.all(before != after)
 
 
+def test_a_setting_that_is_compiled_is_not_changed_in_vain(model, x):
+    criterion = Reconstruction(model)
+    criterion.kappa = 0.5
+    f, _ = criterion.evaluate(x, x)
+    np.testing.assert_allclose(f, 0.5, atol=1e-6)
+    for name in ("kappa", "norm", "model"):
+        with pytest.raises(AttributeError, match=f"`{name}`.* another Reconstruction"):
+            setattr(criterion, name, getattr(criterion, name))
+    criterion.note = "no setting"
+
+
 def test_a_criterion_without_loss_says_so(model):
     with pytest.raises(NotImplementedError, match="Criterion must override `loss`"):
         Criterion(model).loss(None, {})

@@ -48,6 +48,29 @@ def test_good_features_have_good_neighbours_and_lengths_do_not_matter(blobs):
     assert knn_accuracy(features[:60], shuffled, *split[2:], k=20) < 0.7
 
 
+def test_half_precision_has_the_same_neighbours():
+    rng = np.random.default_rng(0)
+    # Squares of such features overflow in half precision; one has no direction.
+    features, y = 300.0 * rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+    features[0] = 0.0
+    half = features.astype("float16")
+    found, expected = (
+        knn_accuracy(x[:40], y[:40], x[40:], y[40:], k=40)
+        for x in (half, half.astype("float64"))
+    )
+    assert found == expected
+
+
+def test_features_that_are_not_finite_have_no_neighbours(blobs):
+    features, y = blobs
+    broken = features.copy()
+    broken[4, 1] = np.nan
+    with pytest.raises(ValueError, match=r"`test_features` must be finite.*sample 4"):
+        knn_accuracy(features, y, broken, y, k=5)
+    with pytest.raises(ValueError, match=r"`train_features` must be finite.*in 1 "):
+        knn_accuracy(broken, y, features, y, k=5)
+
+
 @pytest.mark.parametrize("k", [0, 91])
 def test_neighbours_there_are_not(blobs, k):
     with pytest.raises(ValueError, match=rf"`k` must lie in 1 ... 90.*k={k}"):

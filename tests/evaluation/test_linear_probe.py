@@ -1,11 +1,17 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from uae_tf import PGDAttack, UntargetedMargin
 from uae_tf.evaluation.embedding import embed, logistic_probe
-from uae_tf.evaluation.linear_probe import _batches, head_scores, linear_probe
+from uae_tf.evaluation.linear_probe import (
+    _batches,
+    head_scores,
+    linear_head,
+    linear_probe,
+)
 from uae_tf.evaluation.robustness import RobustnessCurve, robust_accuracy
 
 
@@ -92,6 +98,31 @@ def test_equal_seeds_give_equal_heads(encoder, images, classifier):
     np.testing.assert_array_equal(
         again.layers[-1].get_weights()[0], classifier.layers[-1].get_weights()[0]
     )
+
+
+@pytest.mark.parametrize("is_renewed", [False, True])
+def test_every_epoch_visits_the_samples_in_another_order(monkeypatch, is_renewed):
+    features = np.arange(24.0, dtype="float32")[:, None]
+    visited = []
+
+    def note(batch):
+        visited.extend(batch.numpy()[:, 0].astype(int))
+
+    def train_step(self, data, original=keras.Sequential.train_step):
+        tf.py_function(note, [data[0]], [])
+        return original(self, data)
+
+    monkeypatch.setattr(keras.Sequential, "train_step", train_step)
+    linear_head(
+        features,
+        np.arange(24) % 2,
+        epochs=3,
+        batch_size=7,
+        renew=(lambda: features) if is_renewed else None,
+    )
+    epochs = np.reshape(visited, (3, 24))
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(24), (3, 1)))
+    assert len(np.unique(epochs, axis=0)) == 3
 
 
 def test_labels_are_needed(encoder, images):

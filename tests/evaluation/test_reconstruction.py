@@ -51,6 +51,17 @@ def test_a_failure_that_was_replaced_is_none_in_double_precision_either(halving)
     assert not found["success"].any()
 
 
+def test_an_infinite_loss_of_the_sample_makes_no_success():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Rescaling(1.5e19)])
+    x, examples = np.ones((1, 2), "float32"), np.full((1, 2), 0.1, "float32")
+    f, baseline = Reconstruction(model).evaluate(x, examples)
+    assert f[0] == -np.inf
+    assert baseline[0] == np.inf
+    with np.errstate(invalid="ignore"):
+        found = measure_examples(Reconstruction(model), x, examples)
+    assert not found["success"].any()
+
+
 def test_sizes_by_hand():
     x = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.5, 0.0, 0.0]], "float32")
     moved = np.array([[1.0, 0.0, 0.0], [0.8, 0.6, 0.0], [0.5, 0.3, 0.4]], "float32")

@@ -157,6 +157,23 @@ def test_smoothness_of_two_classes_in_closed_form():
     np.testing.assert_allclose(nearest, 0.0, atol=1e-5)
 
 
+def test_smoothness_in_double_precision_in_a_graph():
+    model = LinearSoftmax(classes=3)
+    x, start = model.x.astype("float64"), model.start.astype("float64")
+    weights = model.weights.astype("float64")
+    compiled = tf.function(
+        lambda x, start: local_distributional_smoothness(
+            lambda z: z @ weights, x, start, epsilon=0.3
+        ),
+        autograph=False,
+    )
+    single = local_distributional_smoothness(
+        model, tf.constant(model.x), tf.constant(model.start), epsilon=0.3
+    )
+    received = compiled(tf.constant(x), tf.constant(start))
+    np.testing.assert_allclose(received, single, rtol=1e-3)
+
+
 @pytest.mark.parametrize("is_perturbed", [False, True])
 def test_gradients_reach_the_weights_by_the_perturbed_pass_alone(is_perturbed):
     weights = tf.Variable(LinearSoftmax().weights, dtype=tf.float32)

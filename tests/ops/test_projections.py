@@ -73,3 +73,15 @@ def test_l2_ball_keeps_the_direction():
     delta = tf.constant([[3.0, 4.0], [0.0, 0.0], [0.3, 0.4]])
     projected = project_l2_ball(delta, 1.0).numpy()
     np.testing.assert_allclose(projected, [[0.6, 0.8], [0, 0], [0.3, 0.4]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_projections_keep_the_precision_they_are_given_in_a_graph_too(dtype):
+    delta = tf.constant([[3.0, -4.0], [0.0, 0.0]], dtype)
+    for project in (
+        lambda delta: project_l2_ball(delta, 1.0),
+        lambda delta: project_box_and_ball(delta, 0.5 + 0.0 * delta, 0.7, 0.0, 1.0),
+    ):
+        received = tf.function(project, autograph=False)(delta)
+        assert received.dtype == dtype
+        np.testing.assert_array_equal(received, project(delta))

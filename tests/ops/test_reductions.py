@@ -33,6 +33,15 @@ def test_l2_norm_has_gradient_zero_at_the_origin():
     np.testing.assert_allclose(tape.gradient(norms, x), [[0, 0], [0.6, 0.8]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("function", [ops.l2_norm, ops.unit_l2])
+def test_norms_keep_the_precision_they_are_given_in_a_graph_too(function, dtype, x):
+    x = tf.cast(tf.concat([x, tf.zeros((1, *x.shape[1:]))], axis=0), dtype)
+    received = tf.function(function, autograph=False)(x)
+    assert received.dtype == dtype
+    np.testing.assert_array_equal(received, function(x))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_l2_norm_does_not_hide_what_is_not_finite(bad):
     norms = ops.l2_norm(tf.constant([[bad, 1.0], [3.0, 4.0]])).numpy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import reprlib
 import warnings
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import tensorflow as tf
 
 from ..criteria import Criterion
 from ..criteria.criterion import check_labels
+from ..fixed import FixedOnceCompiled
 from ..ops import l2_norm, linf_norm, per_sample_seeds
 from ..types import PerSample, Samples, Seeds
 from .batches import Batch, batches, check_samples, checked_bounds
@@ -51,14 +51,15 @@ class Outcome(NamedTuple):
     trace: dict[str, tf.Tensor]
 
 
-class Attack:
+class Attack(FixedOnceCompiled):
     """Turns samples into adversarial examples, batch by batch, in one compiled graph.
 
     Subclasses override :meth:`perturb`. Calling an attack checks the input, pads the
     last batch (one trace per input shape and dtype), streams batches through the
     compiled function and collects an :class:`AttackResult`. Called inside the scope of
     a ``tf.distribute.MirroredStrategy`` it shares each batch among all devices. Once it
-    has run, its settings are compiled and fixed, but for ``seed`` and ``restarts``.
+    has run, its settings are compiled and fixed, but for ``seed`` and ``restarts``,
+    and so are those of its criterion and similarity.
 
     Args:
         criterion: what success means, with the model; None where an attack needs none.
@@ -76,6 +77,7 @@ class Attack:
     """
 
     needs_criterion: ClassVar[bool] = False
+    free_settings = ("seed", "restarts")
 
     def __init__(
         self,
@@ -105,16 +107,6 @@ class Attack:
         self._compiled = tf.function(
             functools.partial(self._attack_batch), autograph=False
         )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Seed and restarts a call reads anew.
-        is_traced = vars(self).get("num_traces", 0) and name not in ("seed", "restarts")
-        if is_traced and name in inspect.signature(type(self)).parameters:
-            raise AttributeError(
-                f"`{name}` is part of the compiled loop, now that this attack has run."
-                f" Make another {type(self).__name__} with it."
-            )
-        super().__setattr__(name, value)
 
     def perturb(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool
@@ -261,7 +253,14 @@ class Attack:
     ) -> tuple[Outcome, dict[str, tf.Tensor]]:
         self.num_traces += 1  # Runs when traced, not when called.
         seeds = per_sample_seeds(tf.bitcast(seed, tf.int32)[0], sample_ids)
-        return over_replicas(functools.partial(self._run, trace=trace), x, y, seeds)
+        run = functools.partial(self._run, trace=trace)
+        found = over_replicas(run, x, y, seeds)
+        for part in self._compiled_parts():
+            part.fix()
+        return found
+
+    def _compiled_parts(self) -> list[FixedOnceCompiled]:
+        return [self] if self.criterion is None else [self, self.criterion]
 
     def _run(
         self, x: Samples, y: tf.Tensor | None, seeds: Seeds, trace: bool = False

@@ -47,7 +47,8 @@ def check_samples(
     if x.ndim < 2:
         raise ValueError(
             "`x` must have a batch axis and at least one feature axis. Received: x of "
-            f"shape {x.shape}. For one sample pass x[None]."
+            f"shape {x.shape}. For one sample pass x[None]; of a tf.data.Dataset of "
+            "single samples, dataset.batch(128)."
         )
     if x.size == 0:
         raise ValueError(f"`x` is empty. Received: x of shape {x.shape}")

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..criteria import Criterion
+from ..fixed import FixedOnceCompiled
 from ..mine import MINE, Similarity, observed_call
 from ..ops import (
     all_finite,
@@ -117,7 +118,7 @@ class SimilarityDescent(Attack):
                 '`initial_noise` must be at least 0, or "glorot". '
                 f"Received: initial_noise={initial_noise!r}"
             )
-        self._bound = self.similarity and self.similarity.for_model(criterion.model)
+        self._bind()
 
     @classmethod
     def from_preset(
@@ -162,7 +163,20 @@ class SimilarityDescent(Attack):
             return tf.zeros_like(x)
         return self._project(per_sample_uniform(seeds, shape, -limit, limit), x)
 
+    def _bind(self) -> None:
+        """Lets the similarity choose for the model, as both are now."""
+        self._bound = None
+        if self.similarity is not None:
+            # Outside of the graph, if any: it may make constants, for several graphs.
+            with tf.init_scope():
+                self._bound = self.similarity.for_model(self.criterion.model)
+
+    def _compiled_parts(self) -> list[FixedOnceCompiled]:
+        parts = super()._compiled_parts()
+        return parts if self.similarity is None else [*parts, self.similarity]
+
     def _observe(self, x: Samples, y: tf.Tensor | None) -> Clean:
+        self._bind()
         layer = self._bound and self._bound.observed_layer(self.criterion.model)
         outputs, observed = observed_call(self.criterion.outputs, x, layer)
         context = self.criterion.prepare(x, y, outputs)

@@ -44,7 +44,9 @@ class NoiseAttack(Attack):
         if self.criterion is not None:
             context = self.criterion.prepare(x, y, self.criterion.outputs(x))
             f = self.criterion.value(self.criterion.outputs(examples), context)
-            success, is_finite = f <= 0.0, tf.math.is_finite(f)
+            is_finite = tf.math.is_finite(f)
+            # Where the clean loss is infinite f may be -inf, which says nothing.
+            success = (f <= 0.0) & is_finite
         return Outcome(examples, success, nothing, f, is_finite, {})
 
 

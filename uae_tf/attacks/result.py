@@ -59,11 +59,21 @@ class AttackResult:
 
         Returns:
             ``(N, *shape)`` in the dtype of the examples.
+
+        Raises:
+            ValueError: samples of another shape.
+            TypeError: samples that are not floating point, such as 8-bit ones, whose
+                range is not the examples'.
         """
         if np.shape(x) != self.examples.shape:
             raise ValueError(
                 "`x` must be the samples that were attacked. Expected shape "
                 f"{self.examples.shape}. Received: x of shape {np.shape(x)}"
+            )
+        if not np.issubdtype(np.asarray(x).dtype, np.floating):
+            raise TypeError(
+                "`x` must be floating point, in the range that was attacked (8-bit "
+                f"samples of a long run as x / 255). Received: {np.asarray(x).dtype}"
             )
         mask = self.success.reshape(-1, *([1] * (self.examples.ndim - 1)))
         return np.where(mask, self.examples, x).astype(self.examples.dtype)

@@ -9,17 +9,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..fixed import FixedOnceCompiled
 from ..models.logits import output_shape
 from ..ops import pad_to
 from ..types import PerSample, Samples, State
 
 
-class Criterion:
+class Criterion(FixedOnceCompiled):
     """When does a perturbed sample count as adversarial?
 
     ``f(x + delta) = loss(x + delta) - baseline(x) + kappa``; the attack succeeded where
     ``f <= 0``. Subclasses define :meth:`loss`, and :meth:`check` for what they need
-    from the model and the labels.
+    from the model and the labels. Once it has judged, in an attack or by itself, its
+    settings are compiled and fixed.
 
     Args:
         model: a built Keras model of floating point input, called with
@@ -28,6 +30,9 @@ class Criterion:
             autoencoder, is drawn alike in every pass over a batch, row by row, and
             its state stays as it is.
         kappa: margin by which the criterion must be met, in units of the loss.
+
+    Raises:
+        AttributeError: from an assignment to a setting that is fixed.
 
     Attributes:
         maximizes_similarity: whether an attack pushes the similarity up (supervised:
@@ -195,7 +200,9 @@ class Criterion:
         self, x: tf.Tensor, examples: tf.Tensor, y: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         context = self.prepare(x, y, self.outputs(x))
-        return self.value(self.outputs(examples), context), context["baseline"]
+        f = self.value(self.outputs(examples), context)
+        self.fix()  # Runs when traced, not when called.
+        return f, context["baseline"]
 
     def get_config(self) -> dict[str, Any]:
         """Settings without the model: weights do not belong in a manifest."""

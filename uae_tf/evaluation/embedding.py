@@ -69,7 +69,8 @@ def knn_accuracy(
         The share of test samples given their class, in [0, 1].
 
     Raises:
-        ValueError: labels missing or of another number, k not in 1 ... N.
+        ValueError: labels missing or of another number, features that are not finite,
+            k not in 1 ... N.
 
     Example:
         >>> features = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
@@ -87,7 +88,8 @@ def knn_accuracy(
             f"`k` must lie in 1 ... {len(y_train)}, the training samples. "
             f"Received: k={k}"
         )
-    train, test = _normalised(train_features), _normalised(test_features)
+    train = _normalised("train_features", train_features)
+    test = _normalised("test_features", test_features)
     votes_of = np.eye(int(y_train.max()) + 1, dtype=np.float32)[y_train]
     correct = 0
     for start in range(0, len(test), _ROWS):
@@ -127,6 +129,14 @@ def logistic_probe(
     return model.fit(train_features, y_train)
 
 
-def _normalised(features: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    return (features / np.maximum(norms, 1e-12)).astype(np.float32)
+def _normalised(name: str, features: np.ndarray) -> np.ndarray:
+    # Squares of half precision overflow, and 1e-12 is 0 there.
+    wide = np.asarray(features, np.float64)
+    bad = np.flatnonzero(~np.isfinite(wide).all(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"`{name}` must be finite. Received: NaN or infinity in {bad.size} "
+            f"samples, the first of them sample {bad[0]}."
+        )
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    return (wide / np.maximum(norms, 1e-12)).astype(np.float32)

@@ -132,7 +132,9 @@ def linear_head(
         return head
     for epoch in range(epochs):
         rows = features if epoch == 0 else renew()
-        head.fit(rows, y, batch_size=batch_size, verbose=0)
+        # Under a global seed the order that Keras draws would be the same each time.
+        once = _batches(rows, y, batch_size, 1, seed + epoch)
+        head.fit(once, shuffle=False, verbose=0)
     return head
 
 

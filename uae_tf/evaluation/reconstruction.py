@@ -54,7 +54,8 @@ def measure_examples(
         criterion: with the model. Rounding is forgiven: f may exceed 0 by a millionth
             of the clean sample's loss.
         x: ``(N, *shape)``.
-        examples: ``(N, *shape)``; one that equals its sample is no success.
+        examples: ``(N, *shape)``; one that equals its sample is no success, nor one
+            whose f is not finite.
 
     Returns:
         ``(N,)`` each: ``success`` (bool), ``relative_loss_change``, in which the
@@ -65,7 +66,7 @@ def measure_examples(
     clean, found = (np.asarray(a, np.float32) for a in (x, examples))
     moved = np.any((found != clean).reshape(len(x), -1), axis=1)
     return {
-        "success": (f <= 1e-6 * baseline) & moved,
+        "success": (f <= 1e-6 * baseline) & np.isfinite(f) & moved,
         "relative_loss_change": (f - criterion.kappa) / np.maximum(baseline, 1e-12),
         **perturbation_sizes(x, examples),
     }

@@ -7,19 +7,25 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..fixed import FixedOnceCompiled
 from ..types import PerSample, Samples, Seeds, State
 
 
-class Similarity:
+class Similarity(FixedOnceCompiled):
     """How similar ``x + delta`` still is to ``x``, differentiably, per sample.
 
-    An attack calls, in this order: :meth:`for_model` once; :meth:`observed_layer` once;
-    :meth:`features` and :meth:`prepare` once per batch at ``delta = 0``; then, in every
-    iteration, :meth:`features` and :meth:`update`.
+    An attack calls, in this order: :meth:`for_model` when it is made and again when it
+    is compiled; :meth:`observed_layer` once; :meth:`features` and :meth:`prepare` once
+    per batch at ``delta = 0``; then, in every iteration, :meth:`features` and
+    :meth:`update`.
 
     To add a similarity of your own, override :meth:`value` (and :meth:`features` when
     it looks at something else than the samples themselves); :meth:`update` then
-    differentiates ``value`` for you.
+    differentiates ``value`` for you. Once an attack has run with it, its settings are
+    compiled and fixed.
+
+    Raises:
+        AttributeError: from an assignment to a setting that is fixed.
 
     Example:
         >>> import tensorflow as tf

@@ -27,8 +27,9 @@ def project_box_and_ball(
     Reference:
         SPEC 4.7; Algorithm 1 of Hsu et al., AAAI 2022 (lines "clip").
     """
-    smallest = tf.maximum(-epsilon, lower - x)
-    largest = tf.minimum(epsilon, upper - x)
+    # Tensors first: in a graph a number that comes first makes all float32.
+    smallest = tf.maximum(lower - x, -epsilon)
+    largest = tf.minimum(upper - x, epsilon)
     return tf.clip_by_value(delta, smallest, largest)
 
 
@@ -38,5 +39,5 @@ def project_l2_ball(delta: Samples, epsilon: float) -> Samples:
     ``delta * min(1, epsilon / ||delta||_2)``.
     """
     norms = l2_norm(delta)
-    scale = tf.minimum(1.0, epsilon / tf.maximum(norms, 1e-12))
+    scale = tf.minimum(epsilon / tf.maximum(norms, 1e-12), 1.0)
     return delta * expand_like(scale, delta)

@@ -29,8 +29,10 @@ def l2_norm(x: Samples) -> PerSample:
     squares = squared_norm(x)
     # The square root has an infinite slope at 0; a sample that is reconstructed
     # perfectly must not turn its whole gradient into NaN.
+    # Zeros and ones of its own type: in a graph 0.0 is float32, whatever stands beside.
     is_origin = squares == 0.0
-    return tf.where(is_origin, 0.0, tf.sqrt(tf.where(is_origin, 1.0, squares)))
+    safe = tf.where(is_origin, tf.ones_like(squares), squares)
+    return tf.where(is_origin, tf.zeros_like(squares), tf.sqrt(safe))
 
 
 def linf_norm(x: Samples) -> PerSample:
