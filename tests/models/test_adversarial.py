@@ -45,6 +45,27 @@ def test_each_step_moves_only_its_own_parts(model, digits):
     assert moved(model, lambda: model.encoder_step(x)) == ["encoder"]
 
 
+@pytest.mark.parametrize(
+    "scaled",
+    [
+        lambda: keras.optimizers.SGD(0.1, loss_scale_factor=1024.0),
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+    ],
+)
+def test_a_scale_of_the_loss_changes_no_step(scaled, digits):
+    x = keras.ops.convert_to_tensor(digits.x_train[:32])
+    found = []
+    for make in (lambda: keras.optimizers.SGD(0.1), scaled):
+        keras.utils.set_random_seed(0)
+        model = AdversarialAutoencoder((8, 8, 1), latent_dim=3, hidden_units=16, seed=0)
+        model.compile(make(), "mse")
+        model.discriminator_step(x)
+        model.encoder_step(x)
+        found.append([model.discriminator.get_weights(), model.encoder.get_weights()])
+    for plain, other in zip(*map(keras.tree.flatten, found), strict=True):
+        np.testing.assert_allclose(other, plain, atol=1e-7)
+
+
 def test_fit_and_evaluate_report_the_same_numbers(model, digits):
     x = digits.x_train[:64]
     history = model.fit(x, validation_data=(x, x), batch_size=24, verbose=0).history

@@ -144,11 +144,10 @@ def test_no_target_means_the_sample_itself(kind, x):
 
 @pytest.mark.parametrize("kind", ["dense", "adversarial"])
 def test_weights_need_no_target(kind, x):
-    # Vectors: of images Keras wants weights of the rank of its losses.
-    x, weights = x.reshape(len(x), -1), np.linspace(0.0, 1.0, len(x))
+    weights = np.linspace(0.0, 1.0, len(x))
     results = []
     for target in (None, x):
-        model = build(kind, 64)
+        model = build(kind)
         found = [model.evaluate(x, target, sample_weight=weights, verbose=0)]
         settings = {"batch_size": 16, "shuffle": False, "verbose": 0}
         history = model.fit(x, target, sample_weight=weights, **settings).history
@@ -156,6 +155,29 @@ def test_weights_need_no_target(kind, x):
     assert results[0] == results[1]
     nothing = model.evaluate(x, sample_weight=0 * weights, verbose=0, return_dict=True)
     assert nothing["loss"] == 0.0
+
+
+def _per_sample(y, outputs):
+    return keras.ops.mean(keras.ops.square(y - outputs), axis=(1, 2, 3))
+
+
+# Eight samples of eight columns: Keras would hold a weight against each column.
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError(), _per_sample])
+@pytest.mark.parametrize("kind", ["dense", "adversarial"])
+def test_images_are_weighted_as_samples(kind, loss, x):
+    x, weights = x[:8], np.arange(8.0)
+    model = build(kind)
+    model.compile("sgd", loss, jit_compile=False)
+    errors = np.mean((model.predict(x, verbose=0) - x) ** 2, axis=(1, 2, 3))
+    expected = pytest.approx(np.mean(errors * weights), rel=1e-4)
+    options = {"sample_weight": weights, "verbose": 0, "return_dict": True}
+    assert model.evaluate(x, **options)["loss"] == expected
+    # Batches of another size than the images, the last of them smaller.
+    assert model.evaluate(x, batch_size=3, **options)["loss"] == expected
+    before = model.decoder.get_weights()
+    model.fit(x, sample_weight=np.zeros(8), verbose=0)
+    for old, new in zip(before, model.decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -166,6 +188,26 @@ def test_a_target_is_used(kind, x):
     outputs = model.predict(x, verbose=0)
     assert to_itself == pytest.approx(np.mean((outputs - x) ** 2), rel=1e-4)
     assert to_white == pytest.approx(np.mean((outputs - 1) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["dense", "adversarial"])
+@pytest.mark.parametrize("is_column", [False, True])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (64,)])
+def test_class_labels_are_no_target(kind, is_column, shape, digits):
+    # As many as a vector is long: Keras would hold each against a feature.
+    x, labels = digits.x_train[:64].reshape(64, *shape), digits.y_train[:64]
+    labels = labels[:, None] if is_column else labels
+    model = build(kind, shape)
+    message = rf"`y` must be samples.*\(batch, {shape[0]}.*Received shape .*Leave out"
+    with pytest.raises(ValueError, match=message):
+        model.fit(x, labels, batch_size=64, verbose=0)
+    with pytest.raises(ValueError, match=r"`y` must be samples.*dataset\.map"):
+        model.evaluate(tf.data.Dataset.from_tensors((x, labels)), verbose=0)
+
+
+def test_a_target_may_lack_an_axis_of_one(x):
+    losses = [build("dense").evaluate(x, y, verbose=0)[0] for y in (x, x[..., 0])]
+    assert losses[0] == pytest.approx(losses[1])
 
 
 def test_a_model_clones(model, x):

@@ -1,4 +1,4 @@
-"""What a file gives back of every functional model: frozen layers and dtypes."""
+"""What a file gives back of every model of ours: frozen layers and dtypes."""
 
 import keras
 import numpy as np
@@ -103,10 +103,44 @@ def test_frozen_parts_of_a_contrastive_model_stay_frozen(reload):
     assert flags(reload(models.SimCLR(encoder)).encoder) == flags(encoder)
 
 
-def test_the_optimizer_of_a_half_frozen_model_is_restored(reload):
-    model = MAKE["dense"]()
-    model.encoder.trainable = False
-    model.compile("adam", "mse")
+def concrete():
+    """Not functional, but its constructor too makes the layers anew."""
+    return models.ConcreteAutoencoder(2, input_shape=(6,), seed=0)
+
+
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        freeze_all,
+        lambda model: setattr(model.select, "trainable", False),
+        lambda model: setattr(model.decoder.layers[0], "trainable", False),
+    ],
+)
+def test_frozen_layers_of_a_concrete_autoencoder_stay_frozen(freeze, reload):
+    model = concrete()
+    freeze(model)
+    again = reload(model)
+    assert flags(again) == flags(model)
+    assert len(again.trainable_variables) == len(model.trainable_variables)
+
+
+def test_a_concrete_autoencoder_keeps_its_dtype(reload):
+    with default_dtype("mixed_bfloat16"):
+        model = concrete()
+    again = reload(model)
+    assert dtypes(again) == dtypes(model) != dtypes(concrete())
+    x = np.random.default_rng(0).random((4, 6), dtype="float32")
+    np.testing.assert_array_equal(again(x), model(x))
+    config = model.get_config()
+    del config["dtype"], config["frozen_layers"]
+    assert dtypes(type(model).from_config(config)) == dtypes(concrete())
+
+
+@pytest.mark.parametrize("make", [MAKE["dense"], concrete])
+def test_the_optimizer_of_a_half_frozen_model_is_restored(make, reload):
+    model = make()
+    getattr(model, "encoder", getattr(model, "select", None)).trainable = False
+    model.compile("adam", "mse", jit_compile=False)
     model.fit(np.ones((4, 6), "float32"), verbose=0)
     # Keras warns, here an error, where the variables are others.
     again = reload(model)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from uae_tf import models
+from uae_tf.models.scopes import default_dtype
 
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)
 
@@ -86,6 +87,22 @@ def test_the_first_step_is_traced_once(kind):
     model.train_step = lambda data: (traces.append(1), step(data))[1]
     model.fit(np.zeros((4, 8, 8, 1), "float32"), batch_size=2, verbose=0)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("kind", ["dense", "adversarial"])
+def test_a_loss_scaling_optimizer_is_made_once(kind, tmp_path):
+    """Twice, it would not be restored: Keras warns, here an error."""
+    with default_dtype("mixed_float16"):
+        model = models.build(kind, (8, 8, 1), latent_dim=2)
+        model.fit(np.ones((4, 8, 8, 1), "float32"), batch_size=2, verbose=0)
+        model.save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras")
+    paths = [variable.path for variable in model.optimizer.variables]
+    assert paths.count("loss_scale_optimizer/dynamic_scale") == 1
+    for old, new in zip(
+        model.optimizer.variables, again.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(new, old)
 
 
 def test_a_model_is_named_in_four_ways():

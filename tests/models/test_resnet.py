@@ -98,6 +98,22 @@ def test_survives_a_file_with_its_dtype(tmp_path):
     np.testing.assert_array_equal(again(IMAGES), model(IMAGES))
 
 
+def test_half_precision_scales_the_loss_before_and_after_a_file(tmp_path):
+    model = ResNet18(width=2, input_shape=(8, 8, 3), dtype="mixed_float16")
+    model.compile("sgd", "mse", jit_compile=False)
+    model.fit(IMAGES, np.ones((len(IMAGES), 16)), verbose=0)
+    model.save(tmp_path / "encoder.keras")
+    # Keras warns, here an error, where the variables are others.
+    again = keras.saving.load_model(tmp_path / "encoder.keras")
+    assert again.dtype_policy == model.dtype_policy
+    for part in (model, again):
+        assert isinstance(part.optimizer, keras.optimizers.LossScaleOptimizer)
+    for old, new in zip(
+        model.optimizer.variables, again.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(new, old)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

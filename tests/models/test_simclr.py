@@ -155,6 +155,31 @@ def test_separate_batch_norm_reaches_models_within_the_encoder(is_nested):
         np.testing.assert_array_equal(variable, old)
 
 
+class Block(keras.layers.Layer):
+    """A user's layer with batch normalisation within it."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization()
+
+    def call(self, x, training=False):
+        return self.norm(x, training=training)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Block, lambda: keras.layers.TimeDistributed(keras.layers.BatchNormalization())],
+)
+def test_separate_batch_norm_refuses_what_it_cannot_take_apart(make):
+    layer = make()
+    inputs = keras.Input((8, 8, 3))
+    maps = keras.layers.GlobalAveragePooling2D()(layer(inputs))
+    encoder = keras.Model(inputs, keras.layers.Dense(4)(maps))
+    with pytest.raises(ValueError, match=f"hold batch normalis.*{layer.name}"):
+        SimCLR(encoder, separate_batch_norm=True)
+    SimCLR(encoder)
+
+
 def test_survives_a_file_and_goes_on_with_the_views_it_would_have_drawn(tmp_path):
     model = small_simclr(temperature=0.2)
     model.fit(IMAGES, batch_size=6, verbose=0)

@@ -60,6 +60,13 @@ def test_predict_gives_what_keras_gives(stub, served, requests, check_answers):
     assert all(text.startswith("INVALID_ARGUMENT: ") for text in errors.values())
 
 
+def test_a_request_may_be_large(stub, served):
+    # gRPC's own limit is 4 MiB.
+    x = np.repeat(served.arrays["x"][:1], 20_000, axis=0)
+    assert x.nbytes > 2**22
+    assert predict(stub, {"x": x}, "score")["score"].shape == (20_000,)
+
+
 def test_metadata_names_every_input_and_output(stub):
     request = GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "tiny"

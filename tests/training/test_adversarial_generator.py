@@ -159,6 +159,20 @@ def test_an_encoder_without_weights_needs_the_joint_role():
         AdversarialGeneratorTraining(classifier, generator)
 
 
+def test_a_frozen_generator_stays_as_it_is():
+    classifier, generator = parts()
+    generator.trainable = False
+    model = AdversarialGeneratorTraining(classifier, generator, roles="joint")
+    model.compile("adam")
+    x = np.random.default_rng(0).normal(size=(16, 2))
+    data = SemiSupervisedDataset(x, np.arange(16) % 2, x)
+    before = generator.get_weights(), classifier.get_weights()
+    logs = model.fit(data, verbose=0).history
+    assert logs["consistency"][0] > 0.0
+    assert all(map(np.array_equal, before[0], generator.get_weights()))
+    assert not any(map(np.array_equal, before[1], classifier.get_weights()))
+
+
 def test_the_minimax_game_is_played():
     """The generator alone raises the divergence; both together keep it down."""
     model = make(roles="joint", lambda_=0.01, ceiling=None)

@@ -125,6 +125,19 @@ def test_afterwards_only_the_clean_branch_counts(trained, images):
     assert np.isfinite(model.evaluate(images, verbose=0)[0])
 
 
+def test_pairs_are_measured_in_the_branch_they_are_trained_in(images):
+    pair = images[:4], images[4:]
+    model = clae()
+    model.compile("sgd", jit_compile=False)
+    logs = model.fit(pair, batch_size=4, validation_data=(pair,), verbose=0).history
+    assert np.isfinite(logs["val_loss"][0])
+    # Without a part in it: the branch of the adversarial views.
+    for variable in model.adversarial_encoder.get_layer(index=2).variables:
+        variable.assign(np.nan * variable)
+    assert np.isfinite(model.evaluate(pair, batch_size=4, verbose=0)[0])
+    np.testing.assert_allclose(model(pair), model(images), atol=1e-6)
+
+
 def test_a_saved_model_is_the_same(trained, images, tmp_path):
     model, _ = trained
     model.save(tmp_path / "clae.keras")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from uae_tf import models
 from uae_tf.training import retrain
 from uae_tf.training.pipeline import counted_batches
 
@@ -111,6 +112,23 @@ def test_labels_and_weights_reach_the_loss():
         untouched.model.get_weights(), classifier().get_weights(), strict=True
     ):
         np.testing.assert_array_equal(got, initial)
+
+
+def test_weights_of_images_are_those_of_samples():
+    images = np.random.default_rng(0).random((12, 4, 4, 1))
+    found = []
+    # As many rows in a batch as an image has columns.
+    for x in (images, images.reshape(12, 16)):
+        trained = retrain(
+            lambda x=x: models.build("dense", x.shape[1:], "modern", latent_dim=3),
+            x,
+            updates=6,
+            batch_size=4,
+            sample_weight=np.arange(12),
+        )
+        found.append(trained.model.get_weights())
+    for image, vector in zip(*found, strict=True):
+        np.testing.assert_allclose(image, vector, atol=1e-5)
 
 
 def test_a_seed_gives_the_same_weights_again():

@@ -194,17 +194,17 @@ class AdversarialAutoencoder(Autoencoder):
         codes = self.encoder(x, training=False)
         with tf.GradientTape() as tape:
             loss = self._told_apart(codes, self.seed_generator)
-            share = loss / _replicas()
+            scaled = self.discriminator_optimizer.scale_loss(loss / _replicas())
         variables = self.discriminator.trainable_variables
-        descend(self.discriminator_optimizer, tape, share, variables)
+        descend(self.discriminator_optimizer, tape, scaled, variables)
         self._update(self.discriminator_tracker, loss, x)
 
     def encoder_step(self, x: tf.Tensor) -> None:
         """Move the encoder to make its codes pass for samples of the prior."""
         with tf.GradientTape() as tape:
             loss = self._passed_for_prior(self.encoder(x, training=True))
-            share = loss / _replicas()
-        descend(self.encoder_optimizer, tape, share, self.encoder.trainable_variables)
+            scaled = self.encoder_optimizer.scale_loss(loss / _replicas())
+        descend(self.encoder_optimizer, tape, scaled, self.encoder.trainable_variables)
         self._update(self.encoder_tracker, loss, x)
 
     def get_config(self) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def descend(
     Args:
         optimizer: Built for these variables.
         tape: That `loss` was recorded on.
-        loss: A scalar.
+        loss: A scalar, scaled by `optimizer.scale_loss`.
         variables: Those that move.
     """
     # Of a frozen part there are none, which Keras's optimizers refuse.

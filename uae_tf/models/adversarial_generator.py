@@ -287,6 +287,7 @@ class AdversarialExampleGenerator(keras.Model):
             "seed": self.seed,
             "name": self.name,
             "trainable": self.trainable,
+            "dtype": self.dtype_policy.name,
         }
 
     @classmethod

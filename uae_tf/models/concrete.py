@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from .autoencoder import check_input_shape
 from .concrete_select import ConcreteSelect, check_count
+from .functional import freeze_layers, frozen_layers
+from .scopes import default_dtype
 from .self_target import SelfTarget
 
 #: Mean largest probability from which a selection counts as made (SPEC 5.3).
@@ -205,7 +207,7 @@ class ConcreteAutoencoder(SelfTarget, keras.Model):
         return self.select.probabilities
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments and `annealing_steps`."""
+        """Return the constructor's arguments, `annealing_steps` and what is frozen."""
         select = self.select.get_config()
         names = ("k", "start_temperature", "end_temperature", "embedding_dim", "seed")
         decoder = None if self._has_default_decoder else self.decoder
@@ -216,6 +218,9 @@ class ConcreteAutoencoder(SelfTarget, keras.Model):
             "annealing_steps": self.annealing_steps,
             "name": self.name,
             "trainable": self.trainable,
+            # Of what the constructor makes anew, as of every `FunctionalModel`.
+            "dtype": self.select.dtype_policy.name,
+            "frozen_layers": frozen_layers(self),
         }
 
     @classmethod
@@ -224,8 +229,13 @@ class ConcreteAutoencoder(SelfTarget, keras.Model):
         decoder = keras.saving.deserialize_keras_object(config["decoder"])
         arguments = {**config, "decoder": decoder}
         steps = arguments.pop("annealing_steps", None)
-        model = cls(**arguments)
+        frozen = arguments.pop("frozen_layers", None)
+        # Older configs have neither.
+        with default_dtype(keras.dtype_policies.get(arguments.pop("dtype", None))):
+            model = cls(**arguments)
         model.annealing_steps = steps
+        if frozen is not None:
+            freeze_layers(model, frozen)
         return model
 
     def _fit_until_converged(

@@ -46,13 +46,11 @@ class FunctionalModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments and the state that every functional model shares."""
-        parts = enumerate(self._flatten_layers(include_self=False))
         return {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": self.dtype_policy.name,
-            # By their place: the name of a layer that was given none may change.
-            "frozen_layers": [place for place, part in parts if not part.trainable],
+            "frozen_layers": frozen_layers(self),
         }
 
     @classmethod
@@ -65,11 +63,18 @@ class FunctionalModel(keras.Model):
         with default_dtype(keras.dtype_policies.get(config.pop("dtype", None))):
             model = super().from_config(config, custom_objects)
         if frozen is not None:
-            _freeze(model, frozen)
+            freeze_layers(model, frozen)
         return model
 
 
-def _freeze(model: keras.Model, frozen: list[int]) -> None:
+def frozen_layers(model: keras.Model) -> list[int]:
+    """Return the places of the layers of a model that do not train."""
+    # By their place: the name of a layer that was given none may change.
+    parts = enumerate(model._flatten_layers(include_self=False))
+    return [place for place, part in parts if not part.trainable]
+
+
+def freeze_layers(model: keras.Model, frozen: list[int]) -> None:
     """Set which layers train: all but those at the places `frozen`."""
     parts = enumerate(model._flatten_layers(include_self=False))
     # First those that hold layers: they hand their setting down.

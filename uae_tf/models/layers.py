@@ -86,36 +86,36 @@ def batch_norm(name: str, **options: Any) -> keras.layers.BatchNormalization:
     )
 
 
-def with_own_batch_norm(model: keras.Model, suffix: str) -> keras.Model:
+def with_own_batch_norm(model: keras.layers.Layer, suffix: str) -> keras.Model:
     """Return a functional model that shares all weights but batch normalisation's.
 
     Those are new ones, with a scale, a shift and statistics of their own, also those
     of models within the model.
 
     Raises:
-        ValueError: The model, or one within it that normalises batches, was not made
-            by Keras's functional API.
+        ValueError: The model, or a model or layer within it that normalises batches
+            by layers of its own, was not made by Keras's functional API.
     """
     # Subclassed models have no symbolic inputs to rebuild them from.
     if not getattr(model, "inputs", None):
         raise ValueError(
             "Batch normalisation of its own for adversarial examples needs a model "
-            f"made by Keras's functional API. Received {model!r}."
+            "made by Keras's functional API, and no layers within it that hold batch "
+            f"normalisation of theirs. Received {model!r}."
         )
 
     def fresh(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, keras.Model) and _normalises_batches(layer):
-            return with_own_batch_norm(layer, suffix)
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            return layer
-        config = {**layer.get_config(), "name": f"{layer.name}_{suffix}"}
-        return type(layer).from_config(config)
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config = {**layer.get_config(), "name": f"{layer.name}_{suffix}"}
+            return type(layer).from_config(config)
+        # A layer that is no model is refused there: shared, it would mix statistics.
+        return with_own_batch_norm(layer, suffix) if _normalises(layer) else layer
 
     # A plain functional model: `clone_model` would call a subclass's constructor.
     functional = keras.Model(model.inputs[0], model.outputs[0])
     return keras.models.clone_model(functional, clone_function=fresh)
 
 
-def _normalises_batches(model: keras.Model) -> bool:
+def _normalises(layer: keras.layers.Layer) -> bool:
     norm = keras.layers.BatchNormalization
-    return any(isinstance(layer, norm) for layer in model._flatten_layers())
+    return any(isinstance(part, norm) for part in layer._flatten_layers())

@@ -68,8 +68,10 @@ class Recipe:
             metrics=[keras.metrics.MeanSquaredError(name="mse")],
             jit_compile=jit_compile,
         )
-        # Or the first call makes its variables, and Keras traces the step twice.
-        model.optimizer.build(model.trainable_variables)
+        # Or the first call makes its variables, and Keras traces the step twice. Not
+        # where `compile` has: a loss-scaling optimizer would make them again.
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         model.recipe = self
         return model
 

@@ -9,7 +9,7 @@ import keras
 
 from .functional import FunctionalModel
 from .layers import batch_norm, check_image_shape, check_units
-from .scopes import channels_last
+from .scopes import channels_last, default_dtype
 
 STEMS = ("cifar", "imagenet")
 # Basic blocks of each group; a group doubles the filters of the one before it.
@@ -76,7 +76,10 @@ class ResNet18(FunctionalModel):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         inputs = keras.Input(shape=shape, name="images")
         features = _features(inputs, stem, filters, policy)
-        super().__init__(inputs, features, name=name, **kwargs)
+        # The model's own policy says whether `compile` scales the loss, and a file
+        # gives it that of its layers.
+        with default_dtype(policy):
+            super().__init__(inputs, features, name=name, **kwargs)
         self.stem = stem
         self.width = filters
         self.sample_shape = shape

@@ -6,8 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import keras
+from keras import ops
+
 if TYPE_CHECKING:
-    import keras
     import tensorflow as tf
 
     _Model = keras.Model
@@ -19,9 +21,10 @@ else:
 class SelfTarget(_Model):
     """Make the samples the target of `fit` and `evaluate` where none is given.
 
-    To be named before `keras.Model` among the bases of a model with one input. Keras
-    wants `sample_weight` in the rank of the losses: (N,) for vectors, for images of
-    (height, width, channels) (N, 1, 1).
+    To be named before `keras.Model` among the bases of a model with one input. A
+    `sample_weight` (N,) weighs samples of any shape: Keras wants it in the rank of the
+    losses, which for images is (N, height, width), and would else hold the weights of
+    as many samples as an image is wide against its columns.
 
     Example:
         >>> import keras
@@ -51,13 +54,20 @@ class SelfTarget(_Model):
         sample_weight: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Return the loss against `y`, or against `x` where there is no target."""
+        """Return the loss against `y`, or against `x` where there is no target.
+
+        Raises:
+            ValueError: `y` is no samples, but labels, say.
+        """
+        if y is None:
+            y = x
+        else:
+            _check_target(y, y_pred)
+        if sample_weight is not None and len(sample_weight.shape) == 1:
+            rank = _loss_rank(self.loss, y, y_pred)
+            sample_weight = ops.reshape(sample_weight, (-1,) + (1,) * (rank - 1))
         return super().compute_loss(
-            x=x,
-            y=x if y is None else y,
-            y_pred=y_pred,
-            sample_weight=sample_weight,
-            training=training,
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
         )
 
     def compute_metrics(
@@ -71,6 +81,43 @@ class SelfTarget(_Model):
         return super().compute_metrics(
             x, x if y is None else y, y_pred, sample_weight=sample_weight
         )
+
+
+def _check_target(y: Any, y_pred: Any) -> None:
+    """Refuse what Keras would broadcast: class labels against each pixel."""
+    if getattr(y.shape, "rank", 0) is None:  # TensorFlow does not know it.
+        return
+    given, expected = (_without_trailing_ones(tensor) for tensor in (y, y_pred))
+    fits = len(given) == len(expected) and all(
+        size == wanted or None in (size, wanted)
+        for size, wanted in zip(given, expected, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            "`y` must be samples, one to be made of each of x: expected shape (batch, "
+            f"{', '.join(map(str, y_pred.shape[1:]))}). Received shape "
+            f"{tuple(y.shape)}. Leave out class labels: then the samples are their own "
+            "targets. Of a data set: `dataset.map(lambda x, y: x)`."
+        )
+
+
+def _without_trailing_ones(tensor: Any) -> list[int | None]:
+    # Keras adds or drops a last axis of 1.
+    sizes = list(tensor.shape[1:])
+    while sizes and sizes[-1] == 1:
+        sizes.pop()
+    return sizes
+
+
+def _loss_rank(loss: Any, y: Any, y_pred: Any) -> int:
+    """Number of axes of the losses before Keras weighs and adds them up."""
+    losses = keras.tree.flatten(loss)
+    if len(losses) != 1 or losses[0] is None:
+        return 1
+    found = keras.losses.get(losses[0])
+    call = found.call if isinstance(found, keras.losses.Loss) else found
+    # Nothing but the shape of it is used, so a compiled step leaves it out.
+    return len(call(ops.cast(y, y_pred.dtype), y_pred).shape)
 
 
 def _with_target(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

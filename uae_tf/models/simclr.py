@@ -60,7 +60,9 @@ class SimCLR(keras.Model):
         encoder, projection, augment, temperature: As given.
 
     Randomness:
-        Views from the seed of `augment`, in `fit` and in `evaluate` alike.
+        Views from the seed of `augment`, in `fit` and in `evaluate` alike. The order of
+        arrays is Keras's: after `keras.utils.set_random_seed` the same in every epoch,
+        so that an image meets the same negatives. `retrain` draws one for each.
 
     Cost:
         Forward and backward pass of the encoder on 2N images; views, projection and
@@ -119,7 +121,7 @@ class SimCLR(keras.Model):
         if not isinstance(images, (tuple, list)):
             return self.project(images)
         first, second = images
-        z_b = self.project(second, adversarial=self.separate_batch_norm)
+        z_b = self.project(second, adversarial=self._is_second_apart)
         return ops.concatenate([self.project(first), z_b], axis=0)
 
     @property
@@ -225,6 +227,7 @@ class SimCLR(keras.Model):
             "separate_batch_norm": self.separate_batch_norm,
             "name": self.name,
             "trainable": self.trainable,
+            "dtype": self.dtype_policy.name,
         }
 
     @classmethod
@@ -238,6 +241,11 @@ class SimCLR(keras.Model):
         }
         return cls(**{**config, **parts})
 
+    @property
+    def _is_second_apart(self) -> bool:
+        """Whether the second of a pair has the second set of normalisation."""
+        return self.separate_batch_norm
+
     def _project_views(self, x: Any, training: bool) -> Any:
         """(2N, d_z): projections of a view of each image, then of another."""
         is_pair = isinstance(x, (tuple, list))
@@ -245,7 +253,7 @@ class SimCLR(keras.Model):
         first, second = (
             self.augment(images, training=True) for images in (first, second)
         )
-        if is_pair and self.separate_batch_norm:
+        if is_pair and self._is_second_apart:
             z_a = self.project(first, training)
             return ops.concatenate([z_a, self.project(second, training, True)], axis=0)
         # One batch: the statistics are those of both views.

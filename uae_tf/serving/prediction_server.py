@@ -18,7 +18,8 @@ class PredictionServer:
     A stand-in for tests, notebooks and load runs where the real server is not at hand:
     the protocol is TF-Serving's own, by the stubs of ``tensorflow-serving-api``; there
     is no batching, no reloading and no protection. For anything else use the image
-    ``tensorflow/serving``.
+    ``tensorflow/serving``. Requests may be of any size; for answers above 4 MiB a
+    client raises ``grpc.max_receive_message_length`` of its channel.
 
     Args:
         directory: a repository with a ``models.config``; of each model the latest
@@ -50,7 +51,9 @@ class PredictionServer:
                 "pip install 'uae-tf[serving]'"
             ) from error
         service = PredictionService(_models(Path(directory)))
-        self._server = grpc.server(ThreadPoolExecutor(workers))
+        # Without gRPC's limit of 4 MiB, which TF-Serving lifts as well.
+        options = [("grpc.max_receive_message_length", -1)]
+        self._server = grpc.server(ThreadPoolExecutor(workers), options=options)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             service, self._server
         )

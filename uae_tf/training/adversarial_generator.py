@@ -188,8 +188,10 @@ class AdversarialGeneratorTraining(ConsistencyTraining):
         ]
         del tape
         variables = encoder.trainable_variables + decoder.trainable_variables
-        pairs = zip([*gradients[0], *gradients[1]], variables, strict=True)
-        self.generator_optimizer.apply_gradients(pairs)
+        # Of a frozen generator there are none, which Keras's optimizers refuse.
+        if variables:
+            pairs = zip([*gradients[0], *gradients[1]], variables, strict=True)
+            self.generator_optimizer.apply_gradients(pairs)
         self.record(
             x,
             reconstruction=tf.reduce_mean(squares),

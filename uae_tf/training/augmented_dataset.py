@@ -38,12 +38,16 @@ class AugmentedDataset(EpochDataset):
             was made from (denoising). `"pair"`, for contrastive learning: there is no
             target, and the input is the pair (sample, what its slot holds).
         copies: example slots per sample, default 1.
-        sample_weight: one weight per sample, repeated for every slot, or None.
+        sample_weight: one weight per sample, repeated for every slot, or None. Our
+            autoencoders weigh images by it. Another model that gives images needs a
+            loss of one number per image: Keras would hold the weights against the
+            columns of what `"mse"` returns.
         shuffle: whether each epoch visits the slots in a new order.
         seed: of the order.
         samples_per_epoch: samples that an epoch visits, in all their slots; the next
-            epoch goes on with others, until all were visited. Short epochs let
-            `UAECallback` follow the model closely on large data. None: all.
+            epoch goes on with others, until fewer are left than it takes; those wait
+            for another order. Short epochs let `UAECallback` follow the model closely
+            on large data. None: all.
 
     Batches: `(inputs, targets)`, or `(inputs, targets, weights)` with weights;
     `((samples, inputs),)` for pairs.

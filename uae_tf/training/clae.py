@@ -72,7 +72,7 @@ class CLAE(SimCLR):
     def call(self, images: Any, training: bool = False) -> Any:
         """Projections; in training (3N, d_z): first, second and adversarial views."""
         if not training:
-            return self.project(images)
+            return super().call(images)
         is_pair = isinstance(images, (tuple, list))
         pair = images if is_pair else (images, images)
         first, second = (self.augment(part, training=True) for part in pair)
@@ -124,6 +124,11 @@ class CLAE(SimCLR):
         first, second, adversarial = tf.split(y_pred, 3, axis=0)
         clean = super().compute_loss(x, y, tf.concat([first, second], 0))
         return clean + self.alpha * self._contrast(first, adversarial)
+
+    @property
+    def _is_second_apart(self) -> bool:
+        # That set is of the views made here; both of a pair train the clean one.
+        return False
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

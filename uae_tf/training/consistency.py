@@ -246,6 +246,7 @@ class ConsistencyTraining(keras.Model):
             "ramp_updates": self.ramp_updates,
             "seed": self.seed,
             "name": self.name,
+            "dtype": self.dtype_policy.name,
         }
 
     @classmethod

@@ -68,7 +68,7 @@ def retrain(
         target: where `y` is None, `"self"`: each row is its own target (the authors'
             published code), or `"clean"`: the row of `x_target` is (denoising).
         x_target: `(R, ...)`, with `target="clean"` only.
-        sample_weight: `(R,)` or None.
+        sample_weight: `(R,)` or None; see `AugmentedDataset` for images.
         seed: of initial weights, dropout and order.
         x_validation: inputs evaluated after each fit epoch, or None.
         y_validation: their targets; None for `x_validation` itself.
