@@ -8,6 +8,7 @@ from uae_tf.criteria import Reconstruction
 from uae_tf.evaluation import perturbation_sizes
 from uae_tf.experiments import seed_run
 from uae_tf.experiments.augmenters import Augmenter, conventional_copy
+from uae_tf.experiments.pictures import Pictures
 from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
 from uae_tf.experiments.settings import ReconstructionSettings
 from uae_tf.mine import MINE
@@ -219,3 +220,28 @@ def test_the_estimator_has_the_views_and_the_bound_of_the_settings():
     assert not np.array_equal(
         found.similarity, default("mine_uae", x, draw=0).similarity
     )
+
+
+def test_the_trace_of_another_seed_is_of_its_own_examples():
+    criterion = Reconstruction(build("dense", (8, 8, 1), "modern"))
+    x = datasets.load("digits", samples=8).x_train
+    augmenter = Augmenter(criterion, ReconstructionSettings(steps=3))
+    found = augmenter("criterion_only", x, draw=2)
+    traced = augmenter.trace("criterion_only", x[:4], first_id=2 * len(x))["criterion"]
+    # What an attack returns is one of its iterates.
+    distances = np.abs(traced - found.criterion[:4]).min(axis=0)
+    np.testing.assert_allclose(distances, 0.0, atol=1e-5)
+    assert np.ptp(traced[0] - found.criterion[:4]) > 1e-3
+
+
+def test_pictures_of_arms_that_are_left_out_are_not_shown(tmp_path):
+    pictures = Pictures(tmp_path / "figures.npz")
+    pictures.arrays = {
+        "change/start_noise": np.array([0.1, -0.1]),
+        "change/mine_uae": np.array([-0.2, 0.3]),
+        "trace/criterion": np.ones((2, 2)),
+        "gallery/x": np.ones((1, 8, 8, 1)),
+    }
+    figures = pictures.figures([{"arm": "start_noise"}])
+    assert list(figures) == ["histogram"]
+    assert len(figures["histogram"].axes) == 1

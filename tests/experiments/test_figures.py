@@ -86,6 +86,9 @@ def test_loss_changes_count_all_samples():
     assert len(figure.axes) == 1
     # NaN, a failure, is one of the six.
     assert "mine_uae 50.0 %" in figure.get_label()
+    # A rise by rounding is a success in the table as well.
+    rounded = relative_loss_change({"mine_uae": np.array([5e-7, 5e-6])})
+    assert "mine_uae 50.0 %" in rounded.get_label()
     relative_loss_change({"none_moved": np.zeros(5)}).canvas.draw()
     with pytest.raises(ValueError, match="one arm with a finite change"):
         relative_loss_change({"empty": np.array([])})

@@ -86,9 +86,11 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         '{"experiment": "reconstruct", "settings": [], "runs": {}, "tuning": {}}',
         # As `reproduce` writes it.
         '{"experiment": "reproduce", "runs": [{"table": "mnist"}], "complete": true}',
+        # Of the user's own.
+        '{"accuracy": 0.9, "complete": true}',
     ],
 )
-def test_a_list_in_the_place_of_runs_is_refused(tmp_path, content, resume):
+def test_results_of_something_else_are_not_replaced(tmp_path, content, resume):
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(ValueError, match=r"does not hold a run of `reconstruct`"):
         reconstruct(settings(), tmp_path, resume=resume)

@@ -137,6 +137,18 @@ def test_a_run_goes_on_with_the_same_model_alone(tmp_path, instant_training):
     assert len(instant_training) == trainings + 1
 
 
+def test_an_interrupted_comparison_says_so(tmp_path, interrupt, instant_training):
+    interrupt(2)
+    arms = ("original", "duplicated")
+    found = uae_tf.compare(factory, X[:30], X[30:], out=tmp_path, seeds=1, arms=arms)
+    assert "Interrupted. Go on with the same call and resume=True." in str(found)
+    interrupt(0)
+    again = uae_tf.compare(
+        factory, X[:30], X[30:], out=tmp_path, seeds=1, arms=arms, resume=True
+    )
+    assert "Interrupted" not in str(again)
+
+
 def test_a_factory_must_build_its_model_anew(tmp_path):
     model, layer = factory(), keras.layers.Dense(6)
 
@@ -167,6 +179,8 @@ def test_a_factory_must_build_its_model_anew(tmp_path):
         ({"samples": 5}, "`samples` chooses among data sets.*samples=5"),
         ({"dataset": "mnist"}, "`dataset` chooses among data sets"),
         ({"data_dir": "/data"}, "`data_dir` chooses among data sets"),
+        ({"model_factory": factory()}, "`model_factory` must be a function.*<Seq"),
+        ({"model_factory": None}, "`model_factory` must be a function"),
     ],
 )
 def test_what_is_no_array_of_samples_is_named(tmp_path, changed, message):

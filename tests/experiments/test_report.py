@@ -232,6 +232,11 @@ def test_write_report_leaves_page_and_pictures(results, images, tmp_path):
     write_report(results, {"gallery": png}, path)
     written = sorted(p.name for p in path.parent.rglob("*"))
     assert written == ["figures", "gallery.png", "report.html"]
+    # Nor does the picture of a former run stay beside a page that lacks it.
+    (path.parent / "figures" / "mine.png").write_bytes(png)
+    write_report(results, {"errors": png}, path)
+    left = sorted(p.name for p in (path.parent / "figures").iterdir())
+    assert left == ["errors.png", "mine.png"]
 
 
 @pytest.mark.parametrize(
@@ -297,6 +302,31 @@ def test_terminal_table_fits_the_terminal(results, width):
         text = console.export_text()
         assert "…" not in text
         assert table.rows[0][1].text in text
+
+
+@pytest.mark.parametrize("name", ["gallery", "convergence", "histogram", "examples"])
+def test_pictures_of_one_seed_say_so(results, images, name):
+    """Their rates are not those of the table, which are means over seeds."""
+    page = Page(render_report(results, {name: gallery(*images)}))
+    assert "first seed" in page.text
+
+
+def test_the_success_rate_of_a_supervised_attack_is_told_as_such():
+    rows = [{"arm": "minmax", "success_rate": 0.9}]
+    table = arms_table({"rows": rows, "primary": "success_rate"})
+    assert "gives another class" in table.headers[1].meaning
+
+
+def test_differences_of_error_rates_are_in_points(results):
+    """Beside the arms' column in %; a scale of their own they do not have."""
+    for row in results["rows"]:
+        row["test_error"] = statistic([0.04, 0.05, 0.06])
+    errors = {row["arm"]: row["test_error"]["values"] for row in results["rows"]}
+    results |= {"error_unit": "%", "verdict": verdict(errors).to_dict()}
+    text = Page(render_report(results, {})).text
+    assert "test error % " in text
+    assert "lower error by % points " in text
+    assert "1e-2" not in text
 
 
 def test_markdown_keeps_cells_in_place():

@@ -6,9 +6,17 @@ import pytest
 import tensorflow as tf
 from filelock import FileLock
 
-from uae_tf import AugmentedDataset, GaussianNoise, PGDAttack, TargetedMargin
+from uae_tf import (
+    AugmentedDataset,
+    GaussianNoise,
+    MinMaxAttack,
+    PGDAttack,
+    Reconstruction,
+    TargetedMargin,
+)
 from uae_tf.attacks.batches import check_samples
-from uae_tf.generation import GenerationError, generate, load, status
+from uae_tf.generation import GenerationError, generate, load, status, verify
+from uae_tf.generation.dispatch import Died, dispatch
 from uae_tf.generation.sources import ArraySource, NpySource
 from uae_tf.generation.worker import as_floats, attack_rows
 
@@ -47,6 +55,26 @@ def test_the_journal_of_another_run_is_not_taken_over(run):
     with pytest.raises(GenerationError, match=r"journal of a run, but no manifest"):
         run(shard_size=32)
     assert not (run.directory / "manifest.json").exists()
+
+
+def test_a_model_that_is_there_is_not_overwritten(run, files):
+    run.directory.mkdir()
+    path = run.directory / "model.keras"
+    path.write_bytes(b"somebody's own")
+    with pytest.raises(GenerationError, match=r"model\.keras' is there already"):
+        run()
+    assert path.read_bytes() == b"somebody's own"
+    # The run's own, with what its training needs to go on.
+    keras.saving.load_model(files.model).save(path)
+    before = path.read_bytes()
+    assert run().is_complete
+    assert path.read_bytes() == before
+
+
+def test_half_a_model_is_not_in_the_way_of_a_second_start(run):
+    run.directory.mkdir()
+    (run.directory / ".model.keras").write_bytes(b"half")
+    assert run().is_complete
 
 
 def test_status_of_a_run_in_work(interrupted):
@@ -149,11 +177,49 @@ def test_bad_settings_come_before_any_work(run, settings, message):
     assert not (run.directory / "manifest.json").exists()
 
 
+@pytest.mark.parametrize(
+    "data", [[[0.5] * 8], tf.zeros((2, 8)), tf.data.Dataset.from_tensors([0.5] * 8)]
+)
+def test_data_of_another_kind_is_named_with_what_to_pass(run, data):
+    with pytest.raises(TypeError, match=f"Received: {type(data).__name__}.*module:fun"):
+        run(data=data)
+    assert not run.directory.exists()
+
+
+@keras.saving.register_keras_serializable("tests")
+class Drawn(keras.layers.Layer):
+    """The code of a variational autoencoder; its seed is Keras's to choose."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, inputs):
+        shape = keras.ops.shape(inputs)
+        return inputs + keras.random.normal(shape, seed=self.seed_generator)
+
+
+def test_a_model_that_draws_gives_the_same_files_in_every_process(files, tmp_path):
+    layers = [keras.Input((8,)), keras.layers.Dense(3), Drawn(), keras.layers.Dense(8)]
+    attack = MinMaxAttack(Reconstruction(keras.Sequential(layers)), None, steps=2)
+    for name in ("one", "two"):
+        # Each loads the file anew, as a worker or a resumed run does.
+        generate(
+            attack, np.load(files.x), tmp_path / name, shard_size=64, batch_size=24
+        )
+    assert shards(tmp_path / "one") == shards(tmp_path / "two")
+    # The draw of a sample depends on its place in the batch, where `verify` looks too.
+    model = tmp_path / "one" / "model.keras"
+    found = verify(tmp_path / "two", model, np.load(files.x), samples=10)
+    assert (found.reevaluated, found.is_sound) == (10, True), str(found)
+
+
 def test_a_broken_sample_does_not_spoil_targets(tmp_path):
     """What stands in for it has its target too, which its class must not be."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
-    black = int(model(np.zeros((1, 8), "float32"))[0].numpy().argmax())
+    black = 1
+    model.layers[0].bias.assign([0.0, 0.01])
     x = np.random.default_rng(0).random((200, 8), dtype="float32")
     x = x[model.predict(x, verbose=0).argmax(axis=1) != black][:6]
     x[2] = np.nan
@@ -162,6 +228,11 @@ def test_a_broken_sample_does_not_spoil_targets(tmp_path):
     assert result.is_finite.tolist() == [True, True, False, True, True, True]
     alone = attack_rows(attack, x[3:], np.full(3, black), range(3, 6), 4)
     np.testing.assert_allclose(result.examples[3:], alone.examples, atol=1e-6)
+    # Nor does a shard fail that holds nothing else.
+    broken = attack_rows(attack, x[2:3], np.full(1, black), range(2, 3), 4)
+    assert not broken.success.any()
+    assert not broken.is_finite.any()
+    assert np.isnan([broken.examples[0, 0], broken.criterion[0], broken.l2[0]]).all()
 
 
 def test_what_is_open_here_is_not_shared(run, files):
@@ -169,6 +240,39 @@ def test_what_is_open_here_is_not_shared(run, files):
         run(data=NpySource(files.x), workers=2)
     with pytest.raises(GenerationError, match="Received: ndarray"):
         run(data=np.load(files.x), workers=2)
+
+
+@pytest.mark.parametrize("given", ["sets", None])
+def test_workers_anywhere_are_told_where_prepared_sets_lie(
+    given, tmp_path, monkeypatch
+):
+    def pool(job, *others):
+        raise GenerationError(f"workers look in {job.data_dir}")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", "sets")
+    monkeypatch.setattr("uae_tf.generation.run.LocalPool", pool)
+    with pytest.raises(GenerationError, match=f"look in {tmp_path / 'sets'}$"):
+        generate(GaussianNoise(0.1), "digits", "run", workers=1, data_dir=given)
+
+
+def test_workers_that_never_begin_are_told_of_with_their_causes():
+    class Dying:
+        size, closed = 2, False
+
+        def start(self):
+            return object()
+
+        def wait(self, members):
+            return [(member, Died()) for member in members]
+
+        def close(self):
+            self.closed = True
+
+    pool = Dying()
+    with pytest.raises(GenerationError, match=r"7 workers in a row.*__main__"):
+        list(dispatch(pool, range(5), lambda: False))
+    assert pool.closed
 
 
 def test_nan_in_some_samples(run, files, undisturbed):

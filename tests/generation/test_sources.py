@@ -1,3 +1,5 @@
+import gzip
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import tensorflow as tf
 
 from uae_tf.datasets import images
 from uae_tf.generation import GenerationError, open_source
+from uae_tf.generation.sources import address
 from uae_tf.generation.sources import source as sources
 
 X = np.random.default_rng(0).random((10, 4, 4, 1), np.float32)
@@ -109,9 +112,37 @@ def test_a_pipeline_may_have_labels_and_no_known_length(importable, monkeypatch)
     monkeypatch.setattr(generation_samples, "pipeline", lambda: rows.repeat())
     with pytest.raises(GenerationError, match="repeats for ever"):
         open_source("generation_samples:pipeline")
+    for wrong in (
+        rows.map(lambda x, y: {"image": x}),
+        rows.map(lambda x, y: (x, y, y)),
+    ):
+        monkeypatch.setattr(generation_samples, "pipeline", lambda d=wrong: d)
+        with pytest.raises(GenerationError, match=r"Received: elements of structure"):
+            open_source("generation_samples:pipeline")
     monkeypatch.setattr(generation_samples, "pipeline", lambda: X)
     with pytest.raises(GenerationError, match=r"must return a tf\.data\.Dataset"):
         open_source("generation_samples:pipeline")
+
+
+def test_a_folder_without_samples_does_not_hide_the_set_of_its_name(
+    digits, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "digits"
+    (folder / "3.0.1").mkdir(parents=True)
+    # As TFDS has it, and then that of a run by `--data digits --out digits`.
+    prepared = "3.0.1/digits-train.tfrecord-00000-of-00001"
+    shards = ("shard-0000000.tfrecord", ".shard-0000001.tfrecord.0.tmp")
+    for name in (prepared, ".lock", *shards):
+        (folder / name).write_bytes(b"")
+        assert open_source("digits").count == len(digits.x_train)
+        assert address("digits") == "digits"
+    # Any other folder is what it was, and so is one that shards were put into.
+    write_images(tmp_path / "mnist")
+    for _ in range(2):
+        assert open_source("mnist").count == 10
+        assert address("mnist") == str(tmp_path / "mnist")
+        (tmp_path / "mnist" / ".lock").write_bytes(b"")
 
 
 def test_sets_by_name(digits):
@@ -175,6 +206,9 @@ def test_a_prepared_set_of_several_files_has_one_order(tmp_path):
         ("missing.tfrecord", "cannot be read"),
         ("empty", "no samples"),
         ("two.npz", "called 'x', or one array only"),
+        ("half.npz", "half.npz' cannot be read: File is not a zip file"),
+        ("text.npy", "text.npy' cannot be read"),
+        ("zipped.tfrecord", "zipped.tfrecord' cannot be read: .*corrupted record"),
         ("other.tfrecord", "feature 'image' or 'x'"),
         ("a/b/c", "`data` must be"),
         ("nowhere:at_all", "was not found"),
@@ -187,6 +221,10 @@ def test_what_is_no_source(data, message, tmp_path, monkeypatch, importable):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     np.savez(tmp_path / "two.npz", a=X, b=X)
+    whole = (tmp_path / "two.npz").read_bytes()
+    (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.npy").write_text("1, 2, 3")
+    (tmp_path / "zipped.tfrecord").write_bytes(gzip.compress(bytes(1000)))
     write_records(tmp_path / "other.tfrecord", "pixels", tf.io.serialize_tensor)
     with pytest.raises(GenerationError, match=message):
         open_source(data)

@@ -91,9 +91,16 @@ class Augmenter:
             if arm in arms:
                 self._attacks[arm] = self._make(arm, None, shape)
 
-    def trace(self, arm: str, x: np.ndarray, draw: int) -> dict[str, np.ndarray]:
-        """Criterion, similarity and multiplier per iteration, for the figure."""
-        ids = np.arange(len(x)) + draw * len(x)
+    def trace(self, arm: str, x: np.ndarray, first_id: int) -> dict[str, np.ndarray]:
+        """Criterion, similarity and multiplier per iteration, for the figure.
+
+        Args:
+            arm: its name.
+            x: ``(N, *shape)``.
+            first_id: of the samples, for their start noise: of draw d of samples of
+                which these are the first, d times the number of all.
+        """
+        ids = first_id + np.arange(len(x))
         size = min(self.batch_size, len(x))
         result = self._attacks[arm](x, batch_size=size, sample_ids=ids, trace=True)
         return dict(result.trace or {})

@@ -61,6 +61,8 @@ class Comparison:
         with console.capture() as captured:
             console.print(to_rich(arms_table(self.results), console.width))
             console.print(self.verdict)
+            if not self.results["complete"]:
+                console.print("Interrupted. Go on with the same call and resume=True.")
         return captured.get()
 
 
@@ -102,7 +104,8 @@ def compare(
             none that choose data.
 
     Returns:
-        A :class:`Comparison`.
+        A :class:`Comparison`; after Ctrl-C one of the jobs that were done, whose
+        ``results["complete"]`` is False.
 
     Raises:
         TypeError, ValueError: data, model, settings or a folder that do not fit;
@@ -179,6 +182,7 @@ class OwnModelBench(Bench):
         batch_size: samples an update.
 
     Raises:
+        TypeError: a model, or another thing that is no function.
         ValueError: a factory whose models are not built, not compiled, or not new.
     """
 
@@ -190,6 +194,12 @@ class OwnModelBench(Bench):
         batch_size: int,
     ) -> None:
         self._batch_size = check_count("batch_size", batch_size)
+        if isinstance(model_factory, keras.Model) or not callable(model_factory):
+            raise TypeError(
+                "`model_factory` must be a function that returns a new model at every "
+                f"call. Received: {model_factory!r}. Put the lines that build and "
+                "compile it into a function, and pass that, without calling it."
+            )
         # A config may hold what was drawn, such as the seed of a layer.
         keras.utils.set_random_seed(settings.seed)
         model = model_factory()

@@ -44,18 +44,23 @@ class Pictures:
     def collect(self, run: SeedRun, arm: str) -> None:
         """Keeps what an arm that has just run adds to the figures."""
         if arm in run.changes:
-            self.arrays[f"change/{arm}"] = run.changes[arm][:5000]
+            self.arrays[f"change/{arm}"] = run.changes[arm]
         if arm == CANDIDATE:
             self._collect_attack(run)
         write_arrays(self.path, self.arrays)
 
     def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """The figures that can be drawn from what there is."""
+        """The figures that can be drawn from what there is.
+
+        Args:
+            rows: of the report's table. A run that was resumed with fewer arms has
+                pictures of others, too, which are left out.
+        """
         found = self._own_figures(rows)
         trace = self._group("trace/")
-        if trace:
+        if trace and CANDIDATE in _arms(rows):
             found["convergence"] = convergence(trace, _SIMILARITY)
-        changes = self._group("change/")
+        changes = self._group("change/", rows)
         # None is finite where no attack succeeded.
         if any(np.isfinite(values).any() for values in changes.values()):
             found["histogram"] = relative_loss_change(changes)
@@ -67,7 +72,7 @@ class Pictures:
         if len(rows) > 1 and finite_errors(rows):
             found["errors"] = errors_by_arm(rows)
         names = ("x", "examples", "output", "output_of_examples", "success")
-        if "gallery/x" in self.arrays:
+        if self._has_gallery(rows):
             found["gallery"] = gallery(*(self.arrays[f"gallery/{n}"] for n in names))
         return found
 
@@ -82,8 +87,9 @@ class Pictures:
             "gallery/success": np.any(x != examples, axis=tuple(range(1, x.ndim))),
             **self._outputs(augmenter.model, x, examples),
         }
-        draw = run.seed * run.settings.num_copies
-        trace = augmenter.trace(CANDIDATE, run.x[: self.traced], draw)
+        # The very examples of the arm: the first that were made with this seed.
+        first_id = run.seed * run.settings.num_copies * len(run.x)
+        trace = augmenter.trace(CANDIDATE, run.x[: self.traced], first_id)
         self.arrays |= {f"trace/{name}": values for name, values in trace.items()}
 
     def _outputs(
@@ -94,9 +100,22 @@ class Pictures:
             "gallery/output_of_examples": predict(model, examples),
         }
 
-    def _group(self, prefix: str) -> dict[str, np.ndarray]:
-        return {
+    def _has_gallery(self, rows: list[dict[str, Any]]) -> bool:
+        return "gallery/x" in self.arrays and CANDIDATE in _arms(rows)
+
+    def _group(
+        self, prefix: str, rows: list[dict[str, Any]] | None = None
+    ) -> dict[str, np.ndarray]:
+        """What is named so; with ``rows``, of their arms."""
+        found = {
             name.removeprefix(prefix): values
             for name, values in self.arrays.items()
             if name.startswith(prefix)
         }
+        if rows is None:
+            return found
+        return {arm: found[arm] for arm in found if arm in _arms(rows)}
+
+
+def _arms(rows: list[dict[str, Any]]) -> set[str]:
+    return {row["arm"] for row in rows}

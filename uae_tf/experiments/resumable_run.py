@@ -116,9 +116,9 @@ class ResumableRun(ABC):
         if not path.exists():
             return None
         saved = read_json(path)
-        # The report of `reproduce`, for one, has a list of runs.
+        # A file of the user's, for one; the report of `reproduce` has a list of runs.
         parts = [saved.get(name, {}) for name in self.needed]
-        is_run = all(isinstance(part, dict) for part in parts)
+        is_run = "experiment" in saved and all(isinstance(p, dict) for p in parts)
         if is_run and not resume:
             if not saved.get("complete") and self.holds_work(saved):
                 raise ValueError(
@@ -126,8 +126,8 @@ class ResumableRun(ABC):
                     "another folder with --out."
                 )
             return None
-        is_ours = self.needed <= set(saved) and saved.get("experiment") == self.name
-        if not (is_run and is_ours):
+        is_ours = is_run and saved["experiment"] == self.name
+        if not (is_ours and self.needed <= set(saved)):
             raise ValueError(
                 f"{path} does not hold a run of `{self.name}` to resume. Choose "
                 "another folder with --out."

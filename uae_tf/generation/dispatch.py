@@ -101,7 +101,9 @@ def dispatch(
                 if shard is None and deaths[None] > MAX_DEATHS * pool.size:
                     raise GenerationError(
                         f"{deaths[None]} workers in a row died before they were ready. "
-                        "Is there memory for the model in each of them?"
+                        "Is there memory for the model in each of them? Does the "
+                        'script start the run below `if __name__ == "__main__":`? '
+                        "Each worker imports it."
                     )
                 if shard is not None and deaths[shard] < MAX_DEATHS:
                     waiting.appendleft(shard)

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..attacks import Attack
+from ..datasets.dataset import prepared_folder
 from ..environment import environment
 from ..processes import threads_each
 from .dispatch import Outcome, Pool, ShouldStop, dispatch, in_process
@@ -22,10 +23,10 @@ from .manifest import MANIFEST, check_same, read_manifest, write_manifest
 from .plan import Plan
 from .ray_pool import RayPool
 from .shards import find_damage
-from .sources import ArraySource, Source, open_source
+from .sources import Source, address, as_source
 from .status import Status, lock, summarize
 from .stopping import polite_stop
-from .worker import MODEL, Job, as_floats, describe_model, labels_for
+from .worker import MODEL, Job, as_floats, describe_model, labels_for, load_model
 
 #: After so many shards failed, the rest would most likely fail as well.
 MAX_FAILURES = 10
@@ -63,8 +64,9 @@ def generate(
         shard_size: samples per file, best a multiple of `batch_size`.
         batch_size: samples per compiled call.
         sink: "npz" or "tfrecord".
-        workers: processes on this machine; 0 computes in this one. On Ray, actors; 0
-            for one per GPU, or per core where there is none.
+        workers: processes on this machine, which import the script that calls this: it
+            must do so below ``if __name__ == "__main__":``. 0 computes in this one. On
+            Ray, actors; 0 for one per GPU, or per core where there is none.
         ray: None; "local" for a Ray of its own on this machine; "auto" or an address
             for a cluster.
         resume: go on with a run that is there; without one, begin.
@@ -80,6 +82,7 @@ def generate(
         GenerationError: before any work: a run of other settings, weights, versions or
             data; another driver. Later: a full disk; shards that failed. Finished
             shards are kept and recorded.
+        TypeError: `data` is nothing of the above.
         KeyboardInterrupt: after Ctrl-C, once the shards in work are finished.
 
     Randomness:
@@ -104,8 +107,10 @@ def generate(
         raise ValueError(
             f'`check` must be "checksum" or "size". Received: check={check!r}'
         )
-    data_dir = None if data_dir is None else os.fspath(data_dir)
-    source = _source(data, data_dir)
+    # Workers on other machines have another current folder and another environment.
+    folder = prepared_folder(data_dir)
+    data_dir = None if folder is None else os.path.abspath(folder)
+    source = as_source(data, data_dir)
     if isinstance(data, np.ndarray | Source) and (workers or ray):
         raise GenerationError(
             "What is open in this process cannot be shared with others, which open "
@@ -117,19 +122,9 @@ def generate(
         _begin(directory, plan, attack, source, resume)
         records, _ = read_journal(directory, plan)
         records = _intact(directory, plan, records, only_size=check == "size")
-        data = _address(source) if workers or ray else source
+        data = address(source.name) if workers or ray else source
         job = Job(plan, directory, data, data_dir, max(workers, 1))
         return _drive(job, records, workers, ray, progress)
-
-
-def _source(
-    data: str | os.PathLike[str] | np.ndarray | Source, data_dir: str | None
-) -> Source:
-    if isinstance(data, Source):
-        return data
-    if isinstance(data, np.ndarray):
-        return ArraySource(data)
-    return open_source(data, data_dir)
 
 
 def _plan(
@@ -167,12 +162,6 @@ def _registered_name(attack: Attack) -> str:
     return name
 
 
-def _address(source: Source) -> str:
-    """What another process opens the same source by."""
-    path = Path(source.name)
-    return str(path.absolute()) if path.exists() else source.name
-
-
 def _begin(
     directory: Path, plan: Plan, attack: Attack, source: Source, resume: bool
 ) -> None:
@@ -194,9 +183,26 @@ def _begin(
             "another directory, or put that file back."
         )
     if attack.criterion is not None:
-        attack.criterion.model.save(directory / MODEL)
+        _save_model(attack.criterion.model, directory / MODEL, plan)
     # Last: a directory with a manifest has all that a run needs.
     write_manifest(directory, plan, source.name)
+
+
+def _save_model(model: keras.Model, path: Path, plan: Plan) -> None:
+    if not path.exists():
+        # Half a model is none, nor in the way of a second start.
+        temporary = path.with_name(f".{path.name}")
+        model.save(temporary)
+        temporary.replace(path)
+        return
+    try:
+        load_model(path, plan)
+    # Whatever else may be called so.
+    except Exception as error:
+        raise GenerationError(
+            f"{str(path)!r} is there already, and not the model of this run, which "
+            "keeps its copy by that name. Choose another directory."
+        ) from error
 
 
 def _intact(

@@ -16,8 +16,8 @@ from .journal import Record, read_journal
 from .manifest import read_manifest
 from .plan import Plan
 from .shards import read_shard
-from .sources import Source, open_source
-from .worker import as_floats, load_model
+from .sources import Source, as_source
+from .worker import as_floats, load_model, seed_states
 
 #: f of a sample, computed in a batch of another size, differs by rounding.
 TOLERANCE = 1e-4
@@ -70,7 +70,7 @@ class Verification:
 def verify(
     directory: str | os.PathLike[str],
     model: str | os.PathLike[str] | None = None,
-    data: str | os.PathLike[str] | Source | None = None,
+    data: str | os.PathLike[str] | np.ndarray | Source | None = None,
     *,
     samples: int = 256,
     data_dir: str | os.PathLike[str] | None = None,
@@ -84,7 +84,7 @@ def verify(
     Args:
         directory: of the run.
         model: the attacked model, a ``.keras`` file; loaded without running code of it.
-        data: the source of the run, as `open_source` takes it.
+        data: the source of the run, as `open_source` takes it, or its array.
         samples: how many to evaluate again, drawn at random.
         data_dir: folder of prepared data sets.
         seed: of that draw.
@@ -147,13 +147,13 @@ class _Reevaluation:
         self,
         plan: Plan,
         model: Path,
-        data: str | os.PathLike[str] | Source,
+        data: str | os.PathLike[str] | np.ndarray | Source,
         data_dir: str | os.PathLike[str] | None,
         samples: int,
         seed: int,
     ) -> None:
         self._plan = plan
-        self._source = data if isinstance(data, Source) else open_source(data, data_dir)
+        self._source = as_source(data, data_dir)
         if self._source.fingerprint() != plan.source["fingerprint"]:
             raise GenerationError(
                 f"The source {self._source.name!r} is not the one of this run: another "
@@ -182,8 +182,18 @@ class _Reevaluation:
             return
         x, y = self._source.read(ids.start, ids.stop)
         x = as_floats(x, self._plan.bounds)
-        labels = y[rows] if self._criterion.needs_labels and y is not None else None
-        f, loss = self._criterion.evaluate(x[rows], result.examples[rows], labels)
+        looked_at = self._with_batch_mates(rows, len(x))
+        labels = None
+        if self._criterion.needs_labels and y is not None:
+            labels = y[looked_at]
+        f, loss = self._criterion.evaluate(
+            x[looked_at],
+            result.examples[looked_at],
+            labels,
+            self._plan.batch_size,
+        )
+        kept = np.searchsorted(looked_at, rows)
+        f, loss = f[kept], loss[kept]
         # Of a margin or a divergence the clean sample's own value is 0.
         scale = np.where(loss == 0.0, np.maximum(np.abs(f), 1.0), np.abs(loss))
         differences = np.abs(f - result.criterion[rows]) / np.maximum(scale, 1e-6)
@@ -196,3 +206,14 @@ class _Reevaluation:
             f"{result.criterion[rows[i]]:.6g}"
             for i in np.flatnonzero(~(differences <= TOLERANCE))
         ]
+
+    def _with_batch_mates(self, rows: np.ndarray, count: int) -> np.ndarray:
+        """Rows of a shard to evaluate: for a model that draws, whole batches.
+
+        What it draws for a sample depends on the sample's place in its batch.
+        """
+        if not seed_states(self._criterion.model):
+            return rows
+        size = self._plan.batch_size
+        batches = np.unique(rows // size)[:, None] * size + np.arange(size)
+        return batches[batches < count]

@@ -118,16 +118,17 @@ def attack_rows(
     x = as_floats(x, attack.bounds)
     y = labels_for(attack, y)
     finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    if not finite.any():
+        unknown = np.full(len(x), np.nan, np.float32)
+        return AttackResult(x, finite, *[unknown] * 4, is_finite=finite)
     attacked = x
     if not finite.all():
         # Rows that can be computed keep the batches as they are: copies of one that
-        # the criterion takes with its label, or black where there is none.
+        # the criterion takes with its label.
+        chosen = np.flatnonzero(finite)[0]
         attacked = x.copy()
-        attacked[~finite] = attack.bounds[0]
-        if finite.any():
-            chosen = np.flatnonzero(finite)[0]
-            attacked[~finite] = x[chosen]
-            y = None if y is None else np.where(finite, y, y[chosen])
+        attacked[~finite] = x[chosen]
+        y = None if y is None else np.where(finite, y, y[chosen])
     with warnings.catch_warnings():
         # What an attack says of a whole call would come once for each shard.
         warnings.filterwarnings("ignore", category=UserWarning, module="uae_tf")
@@ -197,6 +198,9 @@ def build_attack(plan: Plan, directory: Path) -> Attack:
 def load_model(path: Path, plan: Plan) -> keras.Model:
     """A model that must have the weights the run began with. Runs no code of the file.
 
+    What it draws itself, such as the code of a variational autoencoder, it draws alike
+    in every process.
+
     Raises:
         GenerationError: other weights.
         ValueError, OSError: from Keras: no such file, or one with code in it.
@@ -207,7 +211,15 @@ def load_model(path: Path, plan: Plan) -> keras.Model:
             f"{path} is not the model of this run. Expected {plan.model}. Received: "
             f"{describe_model(model)}"
         )
+    # Files leave these out, and without a seed Keras takes another one at every load.
+    for number, state in enumerate(seed_states(model)):
+        state.assign([number, 0])
     return model
+
+
+def seed_states(model: keras.Model) -> list[keras.Variable]:
+    """States of the generators that a model draws from, if it draws at all."""
+    return [v for v in model.variables if v.path.endswith("seed_generator_state")]
 
 
 def describe_model(model: keras.Model) -> dict[str, str]:

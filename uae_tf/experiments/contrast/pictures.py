@@ -52,16 +52,16 @@ class ContrastPictures(Pictures):
             )
         if attacked := _curves(rows, "robustness_curve"):
             found["robustness"] = robustness(attacked)
-        points = self._group("embedding/")
+        points = self._group("embedding/", rows)
         if points:
             labels = self.arrays["labels"]
             found["embeddings"] = embeddings(points, labels, self._class_names(labels))
             found["retrieval"] = retrieval(
                 self.arrays["queries"],
-                self._group("neighbours/"),
-                self._group("same/"),
+                self._group("neighbours/", rows),
+                self._group("same/", rows),
             )
-        if "gallery/x" in self.arrays:
+        if self._has_gallery(rows):
             names = ("x", "examples", "success")
             found["examples"] = examples(*(self.arrays[f"gallery/{n}"] for n in names))
         return found

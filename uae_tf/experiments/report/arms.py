@@ -63,8 +63,9 @@ _KNOWN = (
     Arm(
         "gaussian_tuned",
         CONTROL,
-        "The same with the standard deviation, from 0.05 to 0.5, that did best on a "
-        "validation split: random noise at its best, not at an arbitrary size.",
+        "The same with the standard deviation that did best on a validation split, of "
+        "those that the notes name: random noise at its best, not of an arbitrary "
+        "size.",
     ),
     Arm(
         "start_noise",

@@ -55,8 +55,8 @@ COLUMNS = (
     Column(
         "test_error",
         "test error",
-        meaning="Mean squared error per pixel on test data, mean ± standard deviation "
-        "over seeds. Lower is better; the lowest is bold.",
+        meaning="Mean squared error per pixel or feature on test data, mean ± standard "
+        "deviation over seeds. Lower is better; the lowest is bold.",
         decimals=3,
         is_error=True,
         has_best=True,
@@ -153,7 +153,8 @@ COLUMNS = (
         "ASR",
         "%",
         "Attack success rate: share of samples whose perturbed version the model "
-        "handles no worse than the sample itself.",
+        "handles no worse than the sample itself; of an attack with labels, one that "
+        "the classifier gives another class.",
         decimals=1,
         factor=100.0,
     ),

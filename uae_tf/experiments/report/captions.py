@@ -50,9 +50,11 @@ CAPTIONS: Mapping[str, Caption] = {
     ),
     "examples": Caption(
         "Adversarial examples",
-        "Training images, what the attack made of them, and the change (largest over "
-        "the channels). A success is no harder to tell from other images than x is.",
-        "Below: Euclidean length of δ. A failed sample is replaced by x itself.",
+        "Training images, what the attack made of them with the first seed, and the "
+        "change (largest over the channels). A success is no harder to tell from other "
+        "images than x is.",
+        "Below: Euclidean length of δ. A failed sample is replaced by x itself. Here "
+        "success is on the attack's own augmentations, the table's ASR on others.",
     ),
     "selection": Caption(
         "Selected pixels",
@@ -62,10 +64,10 @@ CAPTIONS: Mapping[str, Caption] = {
     ),
     "gallery": Caption(
         "Gallery",
-        "Samples of the training data, and what the attack made of them. A good "
-        "example looks unlike x, while the model returns x from it.",
+        "Samples of the training data, and what the attack made of them with the first "
+        "seed. A good example looks unlike x, while the model returns x from it.",
         "The attack succeeds where the number below Φ(x + δ) is no larger than the one "
-        "below Φ(x).",
+        "below Φ(x). A failed sample is replaced by x itself: δ is 0.",
     ),
     "boundaries": Caption(
         "Decision boundaries",
@@ -89,7 +91,8 @@ CAPTIONS: Mapping[str, Caption] = {
     "convergence": Caption(
         "Convergence of the attack",
         "How far the attack is from success (f, at or below 0 is success), how alike "
-        "x and x + δ still are, and how strongly the attack weighs f against that.",
+        "x and x + δ still are, and how strongly the attack weighs f against that "
+        "(first seed).",
         "Line: median over samples. Band: 10th to 90th percentile.",
     ),
     "search": Caption(
@@ -109,8 +112,8 @@ CAPTIONS: Mapping[str, Caption] = {
     ),
     "distances": Caption(
         "Distance to the training images",
-        below="Large marks are means, small dots single runs. Clean test images are "
-        "the floor, noise images the ceiling.",
+        below="Large marks are means, small dots single runs. Clean test images show "
+        "what their number alone gives; noise images are the ceiling.",
     ),
     "attacked": Caption(
         "Examples",
@@ -126,7 +129,8 @@ CAPTIONS: Mapping[str, Caption] = {
     ),
     "histogram": Caption(
         "Relative change of the loss",
-        "How much better or worse the attacked model does on the perturbed sample. A "
-        "pile just left of 0 is a success that means little; far left is a strong one.",
+        "How much better or worse the attacked model does on the perturbed sample "
+        "(first seed). A pile just left of 0 is a success that means little; far left "
+        "is a strong one.",
     ),
 }

@@ -10,18 +10,22 @@ from .cells import Cell, Header, TableData, tone
 from .numbers import PLUS_MINUS, exponent_for, fixed, scale_label
 
 
-def controls_table(verdict: Verdict) -> TableData:
+def controls_table(verdict: Verdict, unit: str = "") -> TableData:
     """Lay out the verdict: the candidate against each control.
 
     Args:
         verdict: the verdict.
+        unit: of the errors, as `error_unit` of the results; empty for a scale that
+            suits them.
 
     Returns:
         The table. Differences are control - candidate: positive ones favour the
         candidate.
     """
     compared = verdict.comparisons
-    exponent = exponent_for(abs(c.control_mean) for c in compared)
+    exponent = 0 if unit else exponent_for(abs(c.control_mean) for c in compared)
+    # Of errors in % the difference is in points; in % is the next column.
+    scale = {"%": "% points"}.get(unit, unit) or scale_label(exponent)
     level = f"{100 * verdict.level:.3g}\N{NO-BREAK SPACE}%"
     ends = [abs(c.relative(v)) for c in compared for v in (c.low, c.difference, c.high)]
     limit = max((e for e in ends if math.isfinite(e)), default=0.0) or 1.0
@@ -31,7 +35,7 @@ def controls_table(verdict: Verdict) -> TableData:
             Header("control"),
             Header(
                 "lower error by",
-                scale_label(exponent),
+                scale,
                 "Control - candidate, mean over seeds ± standard error.",
             ),
             Header("relative", "%", "The same in % of the control's error."),

@@ -24,6 +24,9 @@ from .style import (
 
 __all__ = ["convergence", "errors_by_arm", "gallery", "relative_loss_change"]
 
+#: A rise of the loss that is rounding, as `evaluation.measure_examples` forgives it.
+_ROUNDING = 1e-6
+
 _PANELS = {
     "criterion": f"f: loss(x + δ) {MINUS} loss(x)",
     "similarity": "I: similarity of x and x + δ",
@@ -105,7 +108,7 @@ def relative_loss_change(changes: Mapping[str, np.ndarray]) -> Figure:
     width = (high - low) / 55.0 or 0.1
     bins = width * np.arange(np.floor(low / width) - 2, np.ceil(high / width) + 3)
     # Of all samples: NaN, a failure, is not at or below 0.
-    shares = {arm: float(np.mean(changes[arm] <= 0.0)) for arm in finite}
+    shares = {arm: float(np.mean(changes[arm] <= _ROUNDING)) for arm in finite}
     figure = new_figure(10.0, 1.1 + 0.95 * len(finite), _changes_text(shares))
     panels = figure.subplots(len(finite), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (arm, values) in zip(panels, finite.items(), strict=True):

@@ -31,8 +31,9 @@ def write_report(
 
     The page needs no other file and asks for nothing from the network. Every file is
     written atomically, the page last, so an interruption leaves the old page or the
-    new one. Results of an unfinished run are welcome: arms that are missing are shown
-    as pending, columns without numbers are left out.
+    new one. PNGs of a page before this one do not outlive it. Results of an unfinished
+    run are welcome: arms that are missing are shown as pending, columns without numbers
+    are left out.
 
     Args:
         results: the experiment's results, as in results.json.
@@ -54,8 +55,12 @@ def write_report(
         raise ValueError(f"path must name a file such as {path / 'report.html'}.")
     images = {name: png(name, figure) for name, figure in figures.items()}
     page = _render(results, figures, images)
+    folder = path.parent / "figures"
     for name, image in images.items():
-        write_atomic(path.parent / "figures" / f"{name}.png", image)
+        write_atomic(folder / f"{name}.png", image)
+    # Of another run's page in this folder, which had pictures that this one lacks.
+    for name in CAPTIONS.keys() - images.keys():
+        (folder / f"{name}.png").unlink(missing_ok=True)
     return write_atomic(path, page.encode())
 
 
@@ -147,7 +152,8 @@ def verdict_context(
     verdict = Verdict.from_dict(entries) if entries else None
     candidate = _candidate(results)
     has_seeds = verdict and any(c.seeds for c in verdict.comparisons)
-    controls = controls_table(verdict) if verdict and has_seeds else None
+    unit = str(results.get("error_unit") or "")
+    controls = controls_table(verdict, unit) if verdict and has_seeds else None
     return {
         "title": results.get("title") or _title(candidate, settings),
         "candidate": candidate,

@@ -158,6 +158,7 @@ def _digests(settings: SupervisedSettings) -> dict[str, str]:
 
 
 _CONDITIONS = (
-    "Similarities, lengths and SSIM are means over the images on which the attack "
-    "succeeded. Success is judged by a forward pass outside of the attack."
+    "Similarities, lengths and SSIM are means ± standard deviations over the images on "
+    "which the attack succeeded. Success is judged by a forward pass outside of the "
+    "attack."
 )

@@ -187,10 +187,10 @@ class Quality(Table):
     def meanings(self) -> dict[str, str]:
         settings = self.settings
         return {
-            FLOOR: "As many test images, whatever the classifier makes of them: the "
-            "floor.",
+            FLOOR: "As many test images, whatever the classifier makes of them: what "
+            "the number of images alone gives.",
             ATTACKED: "The images that are attacked, before it: those the classifier "
-            "gets right. They are easy ones, and so further from the training data.",
+            "gets right. They are easy ones, and so no sample of all kinds of images.",
             "random sampling": f"MINE between K = {settings.projections} Gaussian "
             "measurements of x and of x + δ.",
             "convolution": "MINE between the maps of the first convolution.",
@@ -206,8 +206,8 @@ class Quality(Table):
             "on the training split and never attacked. They are not FID and KID, which "
             "belong to Inception, and no numbers of another extractor compare.",
             f"A distance of {settings.samples} images to {REFERENCE:,} training images "
-            "(all, if there are fewer) is biased upward for every row alike: the floor "
-            "shows by how much.",
+            "(all, if there are fewer) is biased upward for every row alike: the clean "
+            "test images show by how much. Theirs is ± over runs.",
             "K of the convolution's views is the number of its filters, whatever "
             "--projections says.",
         ]

@@ -32,7 +32,8 @@ class ArraySource(Source):
 
         Zip members cannot be mapped: the array is read whole, once in each process.
         """
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, because numpy leaves a file open that is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             key = "x" if "x" in arrays else arrays.files[0] if arrays.files else ""
             if key != "x" and len(arrays.files) != 1:
                 raise GenerationError(

@@ -6,8 +6,11 @@ import importlib
 import os
 import re
 import sys
+import zipfile
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from ... import datasets
@@ -15,8 +18,9 @@ from ...datasets.dataset import prepared_folder
 from ...datasets.images import SOURCES as IMAGE_SETS
 from ...datasets.images import read_in_order
 from ..errors import GenerationError
+from ..status import LOCK
 from .array import ArraySource, NpySource
-from .images import ImageFolderSource
+from .images import SUFFIXES, ImageFolderSource
 from .source import Source
 from .stream import StreamSource, pipeline, tfrecord
 
@@ -38,7 +42,7 @@ def open_source(
         A `Source`.
 
     Raises:
-        GenerationError: nothing of the kind, or nothing in it.
+        GenerationError: nothing of the kind, nothing in it, or a damaged file.
 
     Example:
         >>> open_source("digits").count
@@ -46,7 +50,7 @@ def open_source(
     """
     text, path = os.fspath(data), Path(data)
     try:
-        if path.is_dir():
+        if _is_folder_of_samples(path):
             records = sorted(path.glob("*.tfrecord*"))
             return tfrecord(records, text) if records else ImageFolderSource(path)
         if path.suffix == ".npy":
@@ -56,7 +60,10 @@ def open_source(
         if ".tfrecord" in path.name:
             path.stat()  # TensorFlow's own error does not name the file.
             return tfrecord([path], text)
-    except OSError as error:
+    except GenerationError:
+        raise
+    # Numpy, zipfile and TensorFlow name the file no more than they agree on a kind.
+    except (OSError, ValueError, zipfile.BadZipFile, tf.errors.OpError) as error:
         raise GenerationError(f"The source {text!r} cannot be read: {error}") from error
     if re.fullmatch(r"[\w.]+:\w+", text):
         return pipeline(text, _call(text))
@@ -67,6 +74,53 @@ def open_source(
         "TFRecords, a data set's name such as mnist/test, or module:function. "
         f"Received: {text!r}"
     )
+
+
+def as_source(
+    data: str | os.PathLike[str] | np.ndarray | Source,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Source:
+    """A source of whatever may be passed for one.
+
+    Raises:
+        TypeError: it is nothing of the kind.
+        GenerationError: as `open_source`.
+    """
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, np.ndarray):
+        return ArraySource(data)
+    if not isinstance(data, str | os.PathLike):
+        raise TypeError(
+            "`data` must be a path, a name as `open_source` takes it, a numpy array or "
+            f"a Source. Received: {type(data).__name__}. Of a tf.data.Dataset of "
+            "single samples pass the function that makes it, as 'module:function'; of "
+            "a list or a tensor np.asarray(data)."
+        )
+    return open_source(data, data_dir)
+
+
+def address(name: str) -> str:
+    """What another process, wherever it runs, opens a source by.
+
+    Args:
+        name: of a source that `open_source` has opened.
+    """
+    path = Path(name)
+    is_file = path.suffix in (".npy", ".npz") or ".tfrecord" in path.name
+    is_on_disk = is_file or _is_folder_of_samples(path)
+    return str(path.absolute()) if is_on_disk else name
+
+
+def _is_folder_of_samples(path: Path) -> bool:
+    is_run = (path / LOCK).exists()
+    if not (is_run or path.name in datasets.names()):
+        return path.is_dir()
+    # One that is called as a data set is, such as that of a run on it, or TFDS's own,
+    # must hold samples to be taken for a folder of samples. Shards are none.
+    images = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = chain(path.glob("*.tfrecord*"), images)
+    return any(not (is_run and "shard-" in p.name) for p in found)
 
 
 def _call(text: str) -> object:

@@ -80,6 +80,14 @@ def pipeline(name: str, dataset: Any) -> StreamSource:
             f"{name!r} must return a tf.data.Dataset of single samples, x or (x, y). "
             f"Received: {type(dataset).__name__}"
         )
+    spec = dataset.element_spec
+    parts = spec if isinstance(spec, tuple) and len(spec) == 2 else (spec,)
+    if not all(isinstance(part, tf.TensorSpec) for part in parts):
+        raise GenerationError(
+            f"{name!r} must return a tf.data.Dataset of single samples, x or (x, y). "
+            f"Received: elements of structure {spec}. Pick them out first, such as "
+            'dataset.map(lambda element: element["image"]).'
+        )
     return StreamSource(name, dataset.skip)
 
 
