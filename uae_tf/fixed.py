@@ -18,7 +18,7 @@ class FixedOnceCompiled:
 
     _is_compiled = False
 
-    def fix(self) -> None:
+    def freeze_settings(self) -> None:
         """From now on no argument of the constructor may be set, but the free ones."""
         self._is_compiled = True
 

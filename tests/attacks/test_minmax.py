@@ -86,6 +86,26 @@ def test_a_similarity_set_or_changed_before_the_run_is_the_one_in_use(
     np.testing.assert_array_equal(attack(x).similarity, expected(x).similarity)
 
 
+class Weighted(L2Similarity):
+    """Makes a weight of its own for the model it is bound to."""
+
+    def for_model(self, model):
+        bound = Weighted()
+        bound.weight = tf.Variable(2.0)
+        return bound
+
+    def value(self, state, features):
+        return self.weight * super().value(state, features)
+
+
+def test_a_similarity_may_make_weights_when_it_is_bound(criterion, x):
+    attack = MinMaxAttack(criterion, Weighted(), **SMALL)
+    found = attack(x)
+    np.testing.assert_array_equal(attack(x, trace=True).examples, found.examples)
+    once = MinMaxAttack(criterion, L2Similarity(), similarity_weight=2.0, **SMALL)(x)
+    np.testing.assert_allclose(found.similarity, 2.0 * once.similarity, rtol=1e-5)
+
+
 def test_no_setting_of_criterion_or_similarity_is_changed_in_vain(criterion, x):
     attack = MinMaxAttack(criterion, GaussianMI(), **SMALL)
     attack(x)

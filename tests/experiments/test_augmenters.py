@@ -10,6 +10,7 @@ from uae_tf.experiments import seed_run
 from uae_tf.experiments.augmenters import Augmenter, conventional_copy
 from uae_tf.experiments.pictures import Pictures
 from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
+from uae_tf.experiments.selection_pictures import SelectionPictures
 from uae_tf.experiments.settings import ReconstructionSettings
 from uae_tf.mine import MINE
 from uae_tf.models import build
@@ -222,13 +223,17 @@ def test_the_estimator_has_the_views_and_the_bound_of_the_settings():
     )
 
 
-def test_the_trace_of_another_seed_is_of_its_own_examples():
-    criterion = Reconstruction(build("dense", (8, 8, 1), "modern"))
-    x = datasets.load("digits", samples=8).x_train
-    augmenter = Augmenter(criterion, ReconstructionSettings(steps=3))
-    found = augmenter("criterion_only", x, draw=2)
-    traced = augmenter.trace("criterion_only", x[:4], first_id=2 * len(x))["criterion"]
+def test_the_trace_of_another_seed_is_of_its_own_examples(tmp_path, monkeypatch):
+    monkeypatch.setattr(Pictures, "traced", 4)
+    bench = make_run(tmp_path).bench
+    run = SeedRun(bench, 2, tmp_path, Silence())
+    bench.augmenter.model.set_weights(run.original(bench.kind))
+    found = bench.augmenter("mine_uae", run.x, draw=2)
+    run.copies("mine_uae")
+    pictures = Pictures(tmp_path / "figures.npz")
+    pictures.collect(run, "mine_uae")
     # What an attack returns is one of its iterates.
+    traced = pictures.arrays["trace/criterion"]
     distances = np.abs(traced - found.criterion[:4]).min(axis=0)
     np.testing.assert_allclose(distances, 0.0, atol=1e-5)
     assert np.ptp(traced[0] - found.criterion[:4]) > 1e-3
@@ -242,6 +247,14 @@ def test_pictures_of_arms_that_are_left_out_are_not_shown(tmp_path):
         "trace/criterion": np.ones((2, 2)),
         "gallery/x": np.ones((1, 8, 8, 1)),
     }
-    figures = pictures.figures([{"arm": "start_noise"}])
+    rows = [{"arm": "start_noise"}]
+    figures = pictures.figures(rows)
     assert list(figures) == ["histogram"]
     assert len(figures["histogram"].axes) == 1
+    pixels = SelectionPictures(tmp_path / "selection.npz")
+    pixels.arrays = {
+        "mean_image": np.ones((8, 8, 1)),
+        "selected/start_noise": np.array([0, 9]),
+        "selected/mine_uae": np.array([1, 8]),
+    }
+    assert len(pixels.figures(rows)["selection"].axes) == 1

@@ -88,6 +88,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         '{"experiment": "reproduce", "runs": [{"table": "mnist"}], "complete": true}',
         # Of the user's own.
         '{"accuracy": 0.9, "complete": true}',
+        '{"experiment": "baseline", "accuracy": 0.9}',
     ],
 )
 def test_results_of_something_else_are_not_replaced(tmp_path, content, resume):

@@ -64,6 +64,12 @@ def test_a_model_that_is_there_is_not_overwritten(run, files):
     with pytest.raises(GenerationError, match=r"model\.keras' is there already"):
         run()
     assert path.read_bytes() == b"somebody's own"
+    # The same weights in other layers.
+    other = keras.saving.load_model(files.model)
+    other.name = "another"
+    other.save(path)
+    with pytest.raises(GenerationError, match=r"model\.keras' is there already"):
+        run()
     # The run's own, with what its training needs to go on.
     keras.saving.load_model(files.model).save(path)
     before = path.read_bytes()

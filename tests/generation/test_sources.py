@@ -208,6 +208,7 @@ def test_a_prepared_set_of_several_files_has_one_order(tmp_path):
         ("two.npz", "called 'x', or one array only"),
         ("half.npz", "half.npz' cannot be read: File is not a zip file"),
         ("text.npy", "text.npy' cannot be read"),
+        ("empty.npy", "empty.npy' cannot be read"),
         ("zipped.tfrecord", "zipped.tfrecord' cannot be read: .*corrupted record"),
         ("other.tfrecord", "feature 'image' or 'x'"),
         ("a/b/c", "`data` must be"),
@@ -224,6 +225,7 @@ def test_what_is_no_source(data, message, tmp_path, monkeypatch, importable):
     whole = (tmp_path / "two.npz").read_bytes()
     (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.npy").write_text("1, 2, 3")
+    (tmp_path / "empty.npy").write_bytes(b"")
     (tmp_path / "zipped.tfrecord").write_bytes(gzip.compress(bytes(1000)))
     write_records(tmp_path / "other.tfrecord", "pixels", tf.io.serialize_tensor)
     with pytest.raises(GenerationError, match=message):

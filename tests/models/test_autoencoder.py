@@ -187,6 +187,8 @@ def test_a_target_is_used(kind, x):
     to_white = model.evaluate(x, np.ones_like(x), verbose=0, return_dict=True)["mse"]
     outputs = model.predict(x, verbose=0)
     assert to_itself == pytest.approx(np.mean((outputs - x) ** 2), rel=1e-4)
+    in_a_list = model.evaluate(x, [np.ones_like(x)], verbose=0, return_dict=True)
+    assert in_a_list["mse"] == to_white
     assert to_white == pytest.approx(np.mean((outputs - 1) ** 2), rel=1e-4)
 
 

@@ -256,7 +256,7 @@ class Attack(FixedOnceCompiled):
         run = functools.partial(self._run, trace=trace)
         found = over_replicas(run, x, y, seeds)
         for part in self._compiled_parts():
-            part.fix()
+            part.freeze_settings()
         return found
 
     def _compiled_parts(self) -> list[FixedOnceCompiled]:

@@ -19,7 +19,9 @@ from ..ops import (
 )
 from ..types import PerSample, Samples, Seeds, State
 from .attack import Attack, Outcome
+from .batches import Batch
 from .best import Best
+from .result import AttackResult
 
 _TRACED = ("criterion", "similarity", "multiplier")
 
@@ -165,18 +167,21 @@ class SimilarityDescent(Attack):
 
     def _bind(self) -> None:
         """Lets the similarity choose for the model, as both are now."""
-        self._bound = None
-        if self.similarity is not None:
-            # Outside of the graph, if any: it may make constants, for several graphs.
-            with tf.init_scope():
-                self._bound = self.similarity.for_model(self.criterion.model)
+        self._bound = self.similarity and self.similarity.for_model(
+            self.criterion.model
+        )
+
+    def _collect(self, batch: Batch, trace: bool) -> AttackResult:
+        # Before the graph is made: a similarity may make weights when it is bound.
+        if not self._is_compiled:
+            self._bind()
+        return super()._collect(batch, trace)
 
     def _compiled_parts(self) -> list[FixedOnceCompiled]:
         parts = super()._compiled_parts()
         return parts if self.similarity is None else [*parts, self.similarity]
 
     def _observe(self, x: Samples, y: tf.Tensor | None) -> Clean:
-        self._bind()
         layer = self._bound and self._bound.observed_layer(self.criterion.model)
         outputs, observed = observed_call(self.criterion.outputs, x, layer)
         context = self.criterion.prepare(x, y, outputs)

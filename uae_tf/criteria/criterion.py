@@ -201,7 +201,7 @@ class Criterion(FixedOnceCompiled):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         context = self.prepare(x, y, self.outputs(x))
         f = self.value(self.outputs(examples), context)
-        self.fix()  # Runs when traced, not when called.
+        self.freeze_settings()  # Runs when traced, not when called.
         return f, context["baseline"]
 
     def get_config(self) -> dict[str, Any]:

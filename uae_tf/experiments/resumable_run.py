@@ -118,7 +118,8 @@ class ResumableRun(ABC):
         saved = read_json(path)
         # A file of the user's, for one; the report of `reproduce` has a list of runs.
         parts = [saved.get(name, {}) for name in self.needed]
-        is_run = "experiment" in saved and all(isinstance(p, dict) for p in parts)
+        is_run = {"experiment", "settings", "runs"} <= saved.keys()
+        is_run = is_run and all(isinstance(part, dict) for part in parts)
         if is_run and not resume:
             if not saved.get("complete") and self.holds_work(saved):
                 raise ValueError(
@@ -129,7 +130,7 @@ class ResumableRun(ABC):
         is_ours = is_run and saved["experiment"] == self.name
         if not (is_ours and self.needed <= set(saved)):
             raise ValueError(
-                f"{path} does not hold a run of `{self.name}` to resume. Choose "
+                f"{path} does not hold a run of `{self.name}`. Choose "
                 "another folder with --out."
             )
         is_compatible(saved["settings"], self.described_settings(), self.may_differ)

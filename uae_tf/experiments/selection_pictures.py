@@ -23,7 +23,7 @@ class SelectionPictures(Pictures):
 
     def figures(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         found = super().figures(rows)
-        chosen = self._group("selected/")
+        chosen = self._group("selected/", rows)
         if chosen:
             found["selection"] = selected_pixels(self.arrays["mean_image"], chosen)
         return found

@@ -196,7 +196,9 @@ def _save_model(model: keras.Model, path: Path, plan: Plan) -> None:
         temporary.replace(path)
         return
     try:
-        load_model(path, plan)
+        found = load_model(path, plan)
+        if found.get_config() != model.get_config():
+            raise ValueError("It has these weights, but other layers.")
     # Whatever else may be called so.
     except Exception as error:
         raise GenerationError(

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..attacks import AttackResult
 from ..criteria import Criterion
+from ..training.seeds import seed_states
 from .errors import GenerationError
 from .journal import Record, read_journal
 from .manifest import read_manifest
 from .plan import Plan
 from .shards import read_shard
 from .sources import Source, as_source
-from .worker import as_floats, load_model, seed_states
+from .worker import as_floats, load_model
 
 #: f of a sample, computed in a batch of another size, differs by rounding.
 TOLERANCE = 1e-4

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..attacks import Attack, AttackResult
 from ..processes import share_machine
+from ..training.seeds import seed_states
 from .errors import GenerationError, SinkError
 from .journal import Failure, Record
 from .plan import Plan
@@ -215,11 +216,6 @@ def load_model(path: Path, plan: Plan) -> keras.Model:
     for number, state in enumerate(seed_states(model)):
         state.assign([number, 0])
     return model
-
-
-def seed_states(model: keras.Model) -> list[keras.Variable]:
-    """States of the generators that a model draws from, if it draws at all."""
-    return [v for v in model.variables if v.path.endswith("seed_generator_state")]
 
 
 def describe_model(model: keras.Model) -> dict[str, str]:

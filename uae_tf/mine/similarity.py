@@ -14,9 +14,9 @@ from ..types import PerSample, Samples, Seeds, State
 class Similarity(FixedOnceCompiled):
     """How similar ``x + delta`` still is to ``x``, differentiably, per sample.
 
-    An attack calls, in this order: :meth:`for_model` when it is made and again when it
-    is compiled; :meth:`observed_layer` once; :meth:`features` and :meth:`prepare` once
-    per batch at ``delta = 0``; then, in every iteration, :meth:`features` and
+    An attack calls, in this order: :meth:`for_model` when it is made and again before
+    it is compiled; :meth:`observed_layer` once; :meth:`features` and :meth:`prepare`
+    once per batch at ``delta = 0``; then, in every iteration, :meth:`features` and
     :meth:`update`.
 
     To add a similarity of your own, override :meth:`value` (and :meth:`features` when

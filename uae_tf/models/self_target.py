@@ -59,12 +59,13 @@ class SelfTarget(_Model):
         Raises:
             ValueError: `y` is no samples, but labels, say.
         """
+        targets = keras.tree.flatten(y)
         if y is None:
             y = x
-        else:
-            _check_target(y, y_pred)
+        elif len(targets) == 1:  # Bare, or in a list, which Keras takes as well.
+            _check_target(targets[0], y_pred)
         if sample_weight is not None and len(sample_weight.shape) == 1:
-            rank = _loss_rank(self.loss, y, y_pred)
+            rank = _loss_rank(self.loss, y_pred)
             sample_weight = ops.reshape(sample_weight, (-1,) + (1,) * (rank - 1))
         return super().compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
@@ -109,7 +110,7 @@ def _without_trailing_ones(tensor: Any) -> list[int | None]:
     return sizes
 
 
-def _loss_rank(loss: Any, y: Any, y_pred: Any) -> int:
+def _loss_rank(loss: Any, y_pred: Any) -> int:
     """Number of axes of the losses before Keras weighs and adds them up."""
     losses = keras.tree.flatten(loss)
     if len(losses) != 1 or losses[0] is None:
@@ -117,7 +118,7 @@ def _loss_rank(loss: Any, y: Any, y_pred: Any) -> int:
     found = keras.losses.get(losses[0])
     call = found.call if isinstance(found, keras.losses.Loss) else found
     # Nothing but the shape of it is used, so a compiled step leaves it out.
-    return len(call(ops.cast(y, y_pred.dtype), y_pred).shape)
+    return len(call(y_pred, y_pred).shape)
 
 
 def _with_target(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

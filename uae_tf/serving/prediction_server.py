@@ -18,8 +18,9 @@ class PredictionServer:
     A stand-in for tests, notebooks and load runs where the real server is not at hand:
     the protocol is TF-Serving's own, by the stubs of ``tensorflow-serving-api``; there
     is no batching, no reloading and no protection. For anything else use the image
-    ``tensorflow/serving``. Requests may be of any size; for answers above 4 MiB a
-    client raises ``grpc.max_receive_message_length`` of its channel.
+    ``tensorflow/serving``. Requests may be as large as protobuf takes, 2 GiB; for
+    answers above 4 MiB a client raises ``grpc.max_receive_message_length`` of its
+    channel.
 
     Args:
         directory: a repository with a ``models.config``; of each model the latest

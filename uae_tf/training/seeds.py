@@ -22,10 +22,13 @@ def align_seed_generators(model: keras.Model, epoch: int) -> None:
     2**24 where E is below 128.
     """
     counter = _first_draw(epoch)
-    for variable in model.variables:
-        if variable.path.endswith("seed_generator_state"):
-            seed = int(variable.numpy()[0])
-            variable.assign([seed, counter])
+    for state in seed_states(model):
+        state.assign([int(state.numpy()[0]), counter])
+
+
+def seed_states(model: keras.Model) -> list[keras.Variable]:
+    """States of the generators that a model draws from, if it draws at all."""
+    return [v for v in model.variables if v.path.endswith("seed_generator_state")]
 
 
 def _first_draw(epoch: int) -> int:

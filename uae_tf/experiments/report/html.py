@@ -31,9 +31,9 @@ def write_report(
 
     The page needs no other file and asks for nothing from the network. Every file is
     written atomically, the page last, so an interruption leaves the old page or the
-    new one. PNGs of a page before this one do not outlive it. Results of an unfinished
-    run are welcome: arms that are missing are shown as pending, columns without numbers
-    are left out.
+    new one. PNGs that an experiment drew for a page before this one are removed.
+    Results of an unfinished run are welcome: arms that are missing are shown as
+    pending, columns without numbers are left out.
 
     Args:
         results: the experiment's results, as in results.json.
@@ -59,7 +59,8 @@ def write_report(
     for name, image in images.items():
         write_atomic(folder / f"{name}.png", image)
     # Of another run's page in this folder, which had pictures that this one lacks.
-    for name in CAPTIONS.keys() - images.keys():
+    stale = CAPTIONS.keys() - images.keys() if path.exists() else ()
+    for name in stale:
         (folder / f"{name}.png").unlink(missing_ok=True)
     return write_atomic(path, page.encode())
 

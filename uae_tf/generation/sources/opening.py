@@ -6,7 +6,6 @@ import importlib
 import os
 import re
 import sys
-import zipfile
 from itertools import chain
 from pathlib import Path
 
@@ -62,8 +61,8 @@ def open_source(
             return tfrecord([path], text)
     except GenerationError:
         raise
-    # Numpy, zipfile and TensorFlow name the file no more than they agree on a kind.
-    except (OSError, ValueError, zipfile.BadZipFile, tf.errors.OpError) as error:
+    # Numpy, zipfile, zlib, protobuf and TensorFlow name no file, and share no kind.
+    except Exception as error:
         raise GenerationError(f"The source {text!r} cannot be read: {error}") from error
     if re.fullmatch(r"[\w.]+:\w+", text):
         return pipeline(text, _call(text))
