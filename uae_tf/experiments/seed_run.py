@@ -342,7 +342,6 @@ class SeedRun:
             np.any((copy != self.x).reshape(len(self.x), -1), axis=1) for copy in copies
         ]
         changes = [part["relative_loss_change"] for part in found]
-        # The copies of a sample side by side.
         self.changes[arm] = np.where(moved, changes, np.nan).T.ravel()
         means = {n: float(np.mean([part[n] for part in found])) for n in found[0]}
         return {"success_rate": means.pop("success"), **means}

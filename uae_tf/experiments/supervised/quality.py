@@ -207,7 +207,7 @@ class Quality(Table):
             "belong to Inception, and no numbers of another extractor compare.",
             f"A distance of {settings.samples} images to {REFERENCE:,} training images "
             "(all, if there are fewer) is biased upward for every row alike: the clean "
-            "test images show by how much. Theirs is ± over runs.",
+            "test images show by how much. The ± of a distance is over runs.",
             "K of the convolution's views is the number of its filters, whatever "
             "--projections says.",
         ]
