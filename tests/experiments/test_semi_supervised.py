@@ -170,8 +170,10 @@ def test_circles_at_two_noises_and_their_picture(tmp_path):
     log = io.StringIO()
     console = Console(file=log)
     found = semi_supervised_circles(settings, (0.01, 0.06), tmp_path, console=console)
-    first, second = log.getvalue().split("Two circles, noise 0.06\n")
-    assert first.startswith("Two circles, noise 0.01\n1 of 2 jobs done (seed 0: sup")
+    first, second = log.getvalue().split("Two circles, noise 0.06 (set 2 of 2)\n")
+    assert first.startswith(
+        "Two circles, noise 0.01 (set 1 of 2)\n1 of 2 jobs done (seed 0: sup"
+    )
     assert second.startswith("1 of 2 jobs done (seed 0: supervised) after")
     assert [folder.name for folder in found] == ["noise-0.01", "noise-0.06"]
     easy, hard = found.values()

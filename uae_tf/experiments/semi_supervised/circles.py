@@ -60,9 +60,11 @@ def semi_supervised_circles(
     found: dict[Path, dict[str, Any]] = {}
     panels = {}
     console = console or Console()
-    for noise, (own, run) in runs.items():
+    for number, (noise, (own, run)) in enumerate(runs.items(), start=1):
         if len(runs) > 1:
-            console.print(f"Two circles, noise {noise:g}", highlight=False)
+            # Jobs and time left, which follow, are of this noise alone.
+            heading = f"Two circles, noise {noise:g} (set {number} of {len(runs)})"
+            console.print(heading, highlight=False)
         results = run.run()
         found[run.out] = results
         panels[f"noise {noise:g}"] = Pictures(run.out / FIGURES).panels(results, own)
