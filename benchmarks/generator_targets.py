@@ -5,7 +5,7 @@ bounded changes, and with bounded changes whose sign the sample decides, as z is
 same for all; each time moving the classifier's prediction of G(x, z) alone or of x as
 well. Compares with the labels alone and VAT. Writes a table for docs/results/measured.
 
-python benchmarks/generator_targets.py --datasets digits circles --out runs/targets.json
+python benchmarks/generator_targets.py --datasets digits circles
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def main() -> None:
     parser.add_argument("--data-dir", help="folder of prepared data")
     parser.add_argument("--seeds", type=int, default=5, help="repetitions")
     parser.add_argument("--updates", type=int, help="default: the data set's")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    out = Path("runs/generator-targets.json")
+    parser.add_argument("--out", type=Path, default=out, help="JSON file to write")
     options = parser.parse_args()
     console, rows = Console(), []
     for dataset in options.datasets:

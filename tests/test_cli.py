@@ -71,10 +71,18 @@ def test_help_of_reconstruct_teaches():
     options = inspect.signature(reconstruct.reconstruct_command).parameters
     for name in options:
         assert f"--{name.replace('_', '-')}" in text
-    for name in (*datasets.names(), *EXTRA_ARMS):
+    for name in (*reconstruct.DATASETS, *EXTRA_ARMS):
         assert name in text
     assert "honest controls" in text
     assert "--dataset mnist --samples 2000" in text
+
+
+def test_help_of_reconstruct_names_the_sets_it_takes(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert "circles" not in plain(invoke("reconstruct", "--help").output)
+    assert set(reconstruct.DATASETS) == set(datasets.names()) - {"circles"}
+    assert run_main(monkeypatch, "reconstruct", "--dataset", "circles") == 2
+    assert "does not fit: `x` has values outside bounds" in capsys.readouterr().err
 
 
 def test_every_setting_is_an_option_with_the_same_default():

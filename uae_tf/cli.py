@@ -135,7 +135,8 @@ def datasets_prepare(
     """Builds a data set that tensorflow-datasets does not have from its files.
 
     Every file is verified by its checksum first, and the set appears whole or not at
-    all. Afterwards --dataset NAME and uae_tf.datasets.load("NAME") find it.
+    all. Afterwards --dataset NAME and uae_tf.datasets.load("NAME") find it, in the same
+    --data-dir.
     """
     typer.echo(data_sets.prepare(name, source, data_dir))
 

@@ -141,8 +141,8 @@ class Attack(FixedOnceCompiled):
             An :class:`AttackResult` in the order of ``x``.
 
         Raises:
-            ValueError, TypeError: before any work, with the argument, what came and
-                how to mend it.
+            ValueError, TypeError: before any work, of a dataset before any on the
+                batch, with the argument, what came and how to mend it.
         """
         if batch_size < 1:
             raise ValueError(

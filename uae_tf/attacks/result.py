@@ -20,7 +20,8 @@ class AttackResult:
 
     Attributes:
         examples: ``(N, *shape)`` float32, perturbed samples, inside the bounds.
-        success: ``(N,)`` bool, criterion met (f <= 0) with finite numbers throughout.
+        success: ``(N,)`` bool, criterion met (f <= 0) with finite numbers throughout
+            the run, or descent of the penalty method, that found it.
         similarity: ``(N,)`` float32, the attack's similarity at the example, in nats
             for mutual information; NaN for an attack without one.
         criterion: ``(N,)`` float32, f at the example; NaN for an attack without one.

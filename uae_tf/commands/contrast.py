@@ -32,7 +32,11 @@ class Precision(StrEnum):
 
 def contrast_command(
     dataset: Annotated[
-        str, typer.Option(help="Images: cifar10, svhn_cropped, mnist, digits ...")
+        str,
+        typer.Option(
+            help="Images: cifar10, svhn_cropped, digits; mnist and fashion_mnist with "
+            "--side 14 or 28."
+        ),
     ] = "cifar10",
     data_dir: options.DataDir = None,
     preset: Annotated[

@@ -20,7 +20,11 @@ Epochs = Annotated[
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Repetitions.")]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the run in --out; without it a finished one is replaced.",
+    ),
 ]
 Workers = Annotated[
     int,

@@ -30,6 +30,9 @@ from .choices import (
 )
 from .show import show
 
+#: All but the circles, whose points do not lie in [0, 1], where the arms' examples do.
+DATASETS = tuple(name for name in datasets.names() if name != "circles")
+
 
 class Model(StrEnum):
     """Kinds of autoencoders."""
@@ -42,7 +45,7 @@ class Model(StrEnum):
 
 def reconstruct_command(
     dataset: Annotated[
-        str, typer.Option(help=f"One of: {', '.join(datasets.names())}.")
+        str, typer.Option(help=f"One of: {', '.join(DATASETS)}.")
     ] = "digits",
     data_dir: options.DataDir = None,
     model: Annotated[Model, typer.Option(help="Kind of autoencoder.")] = Model.DENSE,

@@ -66,7 +66,7 @@ def select_command(
     judged by its decoder, by a linear regression and by a classifier, beside methods
     that need no network. Writes results.json, report.html and figures.
 
-    Prepare the data first: uae-tf datasets prepare mice_protein --from FOLDER
+    Prepare sets that are built from files first: uae-tf datasets prepare mice_protein
     """
     settings = SelectionSettings(
         dataset=dataset,

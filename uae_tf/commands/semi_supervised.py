@@ -95,7 +95,11 @@ def semi_supervised_command(
         str, typer.Option(help="Factors to choose the generator's from.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Folder; default runs/semisupervised-DATASET.")
+        Path | None,
+        typer.Option(
+            help="Folder; default runs/semisupervised-DATASET. Of the circles, with "
+            "one for each noise in it."
+        ),
     ] = None,
     resume: options.Resume = False,
     workers: options.Workers = 0,

@@ -79,7 +79,7 @@ def knn_accuracy(
         1.0
 
     Reference:
-        Wu et al., CVPR 2018, section 3.4; SPEC 6.
+        Wu et al., CVPR 2018, section 3.4.
     """
     y_train = check_class_numbers("y_train", y_train, train_features)
     y_test = check_class_numbers("y_test", y_test, test_features)

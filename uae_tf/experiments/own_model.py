@@ -92,10 +92,11 @@ def compare(
             the shape of its input; a new one, layers and all, at every call.
         x_train: ``(N, *shape)`` floating point in [0, 1].
         x_test: ``(M, *shape)``, samples that nothing is chosen by.
-        epochs: passes over the augmented data, 2 N samples.
+        epochs: passes over the augmented data, ``(1 + copies * rounds) N`` samples.
         batch_size: samples an update.
         arms: what is compared; see ``uae_tf.experiments.settings.ARMS``.
-        out: folder for results.json, report.html and figures.
+        out: folder for results.json, report.html and figures; a finished run there is
+            replaced.
         resume: go on from the jobs in ``out`` instead of starting anew.
         name: of the data, for the report.
         console: where progress is drawn; a terminal by default.

@@ -56,8 +56,9 @@ class MINE(Similarity):
         critic: "collapsed", or "deep": the paper's layers one by one, for comparison on
             small inputs; about 750 times the work (SPEC 4.2).
         inner_steps: ascent steps per iteration of the attack (20: published code).
-        warmup_steps: ascent steps before the first iteration, on the start noise; 0 in
-            the published code, where an iterate's rating grows with its number.
+        warmup_steps: ascent steps before the first iteration, on the start noise,
+            rounded up to a multiple of ``inner_steps``; 0 in the published code, where
+            an iterate's rating grows with its number.
         learning_rate: ascent rate; views have unit mean square norm. None: 0.3 for
             convolution, 1.0 for compressive views, the rates at which the bound has
             reached its plateau after the warm-up (MNIST, both kinds of autoencoder);

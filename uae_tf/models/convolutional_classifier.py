@@ -37,8 +37,8 @@ class ConvolutionalClassifier(FunctionalModel):
         **kwargs: `name` and `trainable` of `keras.Model`.
 
     Call arguments:
-        inputs: (batch, height, width, channels), float in [0, 1]; shifted to
-            [-0.5, 0.5] inside.
+        inputs: (batch, height, width, channels), float in [0, 1], shifted to
+            [-0.5, 0.5] inside; or whitened.
         training: bool; True drops out and normalises by batch statistics.
 
     Returns:
@@ -57,7 +57,8 @@ class ConvolutionalClassifier(FunctionalModel):
         (None, 10)
 
     Reference:
-        SPEC 7.1.3, 7.1.6, without its ZCA whitening (docs/DECISIONS.md says why).
+        SPEC 7.1.3, 7.1.6, whose ZCA whitening is done before, by
+        `uae_tf.datasets.ZCAWhitening` (docs/DECISIONS.md).
     """
 
     def __init__(

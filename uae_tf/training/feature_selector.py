@@ -62,7 +62,8 @@ class ConcreteFeatureSelector(SelectorMixin, BaseEstimator):
             or X is not finite.
 
     Cost:
-        epochs x N / batch_size updates of a network of about d (k + 320) weights.
+        epochs x N / batch_size updates of a network of about d (k + 320) weights; each
+        further run takes twice those of the one before, so five take up to 31 times.
 
     Example:
         >>> import numpy as np

@@ -59,7 +59,7 @@ class UAECallback(keras.callbacks.Callback):
         history: list of `PhaseRecord`, one for each regeneration.
 
     Logs: `uae_phase`, `uae_success_rate`, `uae_similarity`, `uae_l2`, `uae_seconds` of
-    the last phase at every epoch; NaN before the first.
+    the last phase at every epoch; before the first NaN, and 0 for `uae_phase`.
 
     Raises:
         TypeError: `data` is no `AugmentedDataset`.

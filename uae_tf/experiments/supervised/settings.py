@@ -44,7 +44,8 @@ class SupervisedSettings(CheckedSettings):
         search_steps: descents of the penalty method, which share ``steps``.
         inner_steps: of the critic at an iteration, the same for every attack.
         marginals: of the attacks' MINE: "all" pairs, or "shuffle".
-        epsilon: L-infinity bound of minmax-vs-penalty and of quality.
+        epsilon: L-infinity bound of minmax-vs-penalty, of quality, and of robust's
+            arm minmax_unbounded.
         epsilons: bounds of epsilon-sweep; kept in order, each once.
         runs: repetitions of quality.
         projections: K of its random-sampling views.
