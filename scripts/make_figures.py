@@ -29,6 +29,14 @@ PICTURES = {
         "05_inside_the_attack",
         'ylabel="I: MINE (nats), median")\naxes.legend(frameon=False)\nplt.show()',
     ),
+    "bounds": (
+        "05_inside_the_attack",
+        "axes.minorticks_off()\npanels[0].legend(frameon=False)\nplt.show()",
+    ),
+    "bounds-gallery": (
+        "05_inside_the_attack",
+        'Φ(image)‖₂", y=-0.04, fontsize=11)\nplt.show()',
+    ),
     "circles": ("09_semi_supervised", "display(figure)"),
 }
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
 from PIL import Image
 
 from uae_tf.experiments.report import (
@@ -37,7 +38,22 @@ from uae_tf.experiments.report import (
     to_markdown,
 )
 from uae_tf.experiments.report.cells import Cell, Header, TableData
-from uae_tf.experiments.report.numbers import PLUS_MINUS, fixed, scale_label, statistic
+from uae_tf.experiments.report.numbers import (
+    MINUS,
+    PLUS_MINUS,
+    fixed,
+    scale_label,
+    statistic,
+)
+from uae_tf.experiments.report.style import (
+    ADVERSARIAL_COLOUR,
+    CONTROL_COLOUR,
+    FAINT,
+    LABEL,
+    SMALL,
+    new_figure,
+    tidy,
+)
 from uae_tf.files import read_json
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -53,6 +69,7 @@ class Page:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._entries: dict[str, Entry] = {}
+        self._changes: dict[str, Mapping[str, Any]] = {}
 
     def render(self) -> str:
         """Returns the whole page."""
@@ -132,6 +149,12 @@ class Page:
         commands = "\n".join(found.get("commands") or ())
         return f"{table}\n\n```\n{commands}\n```" if commands else table
 
+    def changes(self, name: str) -> str:
+        """A table of `measured/` whose numbers are changes in %, and its picture."""
+        self._changes[name] = read_json(self._folder / "measured" / f"{name}.json")
+        picture = f"![Changes of the error by setting](images/results/{name}.png)"
+        return f"{picture}\n\n{self.measured(name)}"
+
     def selection(self, names: Mapping[str, str]) -> str:
         """Feature selection without UAEs on several data sets, beside the paper.
 
@@ -200,21 +223,22 @@ class Page:
         return f"{fixed(percent, 1, signed=True)} %"
 
     def draw(self, folder: Path) -> None:
-        """Draws the errors of every experiment that has a verdict, where they changed.
+        """Draws errors with a verdict, and changes, where their numbers are new.
 
         Args:
             folder: of the pictures.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        for name, entry in self._entries.items():
-            path, results = folder / f"{name}.png", entry.results
-            if not results.get("verdict") or source_of(path) == fingerprint(results):
-                continue
-            unit = results.get("error_unit")
-            label = f"test error ({unit})" if unit else "test MSE"
-            errors_by_arm(results["rows"], label=label).savefig(
-                path, dpi=_DPI, metadata={"Source": fingerprint(results)}
-            )
+        drawings = {
+            name: (entry.results, _errors)
+            for name, entry in self._entries.items()
+            if entry.results.get("verdict")
+        } | {name: (table, changes_by_setting) for name, table in self._changes.items()}
+        for name, (source, draw) in drawings.items():
+            path = folder / f"{name}.png"
+            if source_of(path) != fingerprint(source):
+                metadata = {"Source": fingerprint(source)}
+                draw(source).savefig(path, dpi=_DPI, metadata=metadata)
 
     def _results(self, name: str) -> dict[str, Any]:
         return read_json(self._folder / f"{name}.json")
@@ -222,7 +246,16 @@ class Page:
 
 _DPI = 80
 #: What the templates of the sections may call.
-_CALLS = ("overview", "change", "run", "mention", "measured", "selection", "baselines")
+_CALLS = (
+    "overview",
+    "change",
+    "changes",
+    "run",
+    "mention",
+    "measured",
+    "selection",
+    "baselines",
+)
 _SELECTION_HEADERS = tuple(
     Header(title)
     for title in (
@@ -267,6 +300,48 @@ def source_of(picture: Path) -> str | None:
         return None
     with Image.open(picture) as image:
         return image.info.get("Source")
+
+
+def changes_by_setting(table: Mapping[str, Any]) -> Figure:
+    """A panel for each column of changes, a line for each setting.
+
+    Args:
+        table: of `measured/`: a first column of names, then texts such as "−7.4 ± 0.1".
+    """
+    names, *texts = zip(*table["rows"], strict=True)
+    titles = [column["title"] for column in table["columns"]][1:]
+    description = f"{', '.join(titles)}: {len(names)} settings"
+    figure = new_figure(10.0, 0.9 + 0.24 * len(names), description)
+    panels = figure.subplots(1, len(titles), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, title, column in zip(panels, titles, texts, strict=True):
+        axes.axvline(0.0, color=FAINT, linestyle="--", linewidth=1)
+        for place, text in enumerate(column):
+            mean, std = map(float, text.replace(MINUS, "-").split(PLUS_MINUS))
+            colour, mark = _look(mean, std)
+            axes.errorbar(mean, place, xerr=std, fmt=mark, color=colour, markersize=6)
+        tidy(axes, "x")
+        axes.set_title(title.replace("against ", "against\n"), fontsize=LABEL)
+        axes.tick_params(axis="y", length=0)
+    panels[0].set_yticks(range(len(names)), [name.replace("`", "") for name in names])
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
+    figure.supxlabel(
+        "change of the error by mine_uae. Blue: lower; orange: higher; grey: within "
+        "two standard deviations of no change",
+        fontsize=SMALL,
+    )
+    return figure
+
+
+def _look(mean: float, std: float) -> tuple[str, str]:
+    if abs(mean) <= 2 * std:
+        return FAINT, "o"
+    return (CONTROL_COLOUR, "<") if mean < 0 else (ADVERSARIAL_COLOUR, ">")
+
+
+def _errors(results: Mapping[str, Any]) -> Figure:
+    unit = results.get("error_unit")
+    label = f"test error ({unit})" if unit else "test MSE"
+    return errors_by_arm(results["rows"], label=label)
 
 
 def _row(results: Mapping[str, Any], arm: str) -> Mapping[str, Any]:

@@ -38,7 +38,8 @@ def test_every_source_is_told_of(make_results):
         assert f"(results/{path.name})" in page
     sections = [p.read_text() for p in (DOCS / "results" / "sections").glob("*.md")]
     for path in (DOCS / "results" / "measured").glob("*.json"):
-        assert any(f'measured("{path.stem}")' in text for text in sections), path
+        calls = [f'{call}("{path.stem}")' for call in ("measured", "changes")]
+        assert any(call in text for call in calls for text in sections), path
 
 
 def test_pictures_show_the_numbers_of_their_files(make_results):
@@ -50,6 +51,22 @@ def test_pictures_show_the_numbers_of_their_files(make_results):
             assert drawn == make_results.fingerprint(results), picture
         else:
             assert not picture.exists()
+
+
+def test_picture_of_changes_shows_the_numbers_of_its_table(make_results):
+    table = json.loads((DOCS / "results/measured/settings-tried.json").read_text())
+    drawn = make_results.source_of(DOCS / "images/results/settings-tried.png")
+    assert drawn == make_results.fingerprint(table)
+
+
+def test_changes_are_drawn_in_the_order_of_their_table(make_results):
+    columns = [{"title": "setting"}, {"title": "against duplicated, %"}]
+    rows = [["first", "\u22127.4 \u00b1 0.1"], ["second", "+2.0 \u00b1 5.0"]]
+    (axes,) = make_results.changes_by_setting({"columns": columns, "rows": rows}).axes
+    points = [bar[0] for bar in axes.containers]
+    assert [p.get_xydata()[0].tolist() for p in points] == [[-7.4, 0.0], [2.0, 1.0]]
+    assert [p.get_marker() for p in points] == ["<", "o"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "second"]
 
 
 def test_number_of_a_file_is_a_number_of_the_page(make_results, folder):
