@@ -316,13 +316,26 @@ def test_a_wrong_second_noise_shows_before_the_first_is_trained(instant, tmp_pat
     assert all(results["complete"] for results in found.values())
 
 
-def test_a_run_does_not_go_on_under_another_protocol(instant, tmp_path, monkeypatch):
-    settings = settings_of(("supervised", "generator_0.5"))
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"stop_gradient": False}, "stop_gradient"),
+        ({"unlabelled_batch": 99}, "unlabelled_batch"),
+        ({"whiten": True}, "whiten"),
+        ({"epsilons": (0.7,)}, "epsilon_grid"),
+        ({"random_epsilons": (0.7,)}, "random_grid"),
+        ({"lambdas": (0.7,)}, "lambda_grid"),
+    ],
+)
+def test_a_run_does_not_go_on_under_another_protocol(
+    instant, tmp_path, monkeypatch, changes, name
+):
+    methods = ("supervised", "generator_0.5")
+    settings = settings_of(methods, epsilon_grid=(), lambda_grid=())
     semi_supervised(settings, tmp_path)
-    protocol = PROTOCOLS[settings.dataset]
-    other = dataclasses.replace(protocol, stop_gradient=not protocol.stop_gradient)
+    other = dataclasses.replace(PROTOCOLS[settings.dataset], **changes)
     monkeypatch.setitem(PROTOCOLS, settings.dataset, other)
-    with pytest.raises(ValueError, match="stop_gradient: saved"):
+    with pytest.raises(ValueError, match=f"{name}: saved"):
         semi_supervised(settings, tmp_path, resume=True)
 
 
@@ -344,6 +357,18 @@ def test_fixed_settings_alone_have_no_verdict_and_another_title(tmp_path, instan
     assert f"<title>Few labels: {settings.dataset}" in page
     assert "No verdict: the arm that it is about was not run." in page
     assert "mine_uae help" not in page
+
+
+def test_a_candidate_of_a_fixed_setting_is_held_against_all_others(tmp_path, instant):
+    arms = ("supervised", "vat_1", "vat_entmin_0.5", "generator_10")
+    results = semi_supervised(settings_of(arms, seeds=2), tmp_path)
+    found = results["verdict"]
+    assert found["candidate"] == "generator_10"
+    assert [c["control"] for c in found["comparisons"]] == list(arms[:-1])
+    assert any("the verdict is about these settings" in n for n in results["notes"])
+    # Two settings of the candidate: which of them would the verdict be about?
+    two = settings_of((*arms, "generator_1"), seeds=2)
+    assert semi_supervised(two, tmp_path, resume=True)["verdict"] is None
 
 
 @pytest.mark.slow

@@ -110,22 +110,25 @@ def judge(
 ) -> dict[str, Any] | None:
     """The verdict on the protocol's candidate, None where nothing can be compared.
 
-    Arms with a fixed setting are no controls: nobody chose it for this data.
+    An arm with a fixed setting is no control of one that was chosen: nobody chose it
+    for this data. Where the candidate's own setting is fixed, all other methods are.
     """
-    arms = {arm.name: arm for arm in settings.arms if arm.value is None}
-    candidate = settings.protocol.candidate
-    own = (candidate, f"{candidate}_entmin")  # More of the candidate is no control.
-    controls = [name for name in arms if name not in own]
-    if candidate not in arms or not controls:
+    method = settings.protocol.candidate
+    own = (method, f"{method}_entmin")  # More of the candidate is no control.
+    arms = [arm for arm in settings.arms if arm.value is None or _is_fixed(settings)]
+    candidates = [arm for arm in arms if arm.method == method]
+    controls = [arm for arm in arms if arm.method not in own]
+    if len(candidates) != 1 or not controls:
         return None
     values = {
-        name: [
+        arm.name: [
             None if entry is None else _number(entry["test_error"])
-            for entry in _entries(settings, runs, choices, arms[name])
+            for entry in _entries(settings, runs, choices, arm)
         ]
-        for name in (candidate, *controls)
+        for arm in (*candidates, *controls)
     }
-    return verdict(values, candidate, controls).to_dict()
+    names = [arm.name for arm in controls]
+    return verdict(values, candidates[0].name, names).to_dict()
 
 
 def sensitivity(
@@ -181,6 +184,11 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
             f"validation samples, which have labels, of {len(errors)} tried ({tried}), "
             f"{seeds} seeds.{edge_note(value, errors)}"
         )
+    if judge(settings, runs, choices) and _is_fixed(settings):
+        found.append(
+            "Settings that stand in the names of the arms were fixed beforehand, not "
+            "chosen in this run: the verdict is about these settings."
+        )
     if settings.dataset == "circles":
         found += _notes_on_circles(settings)
     if settings.dataset in COLOUR:
@@ -221,6 +229,12 @@ def _note_on_colour(settings: SemiSupervisedSettings) -> str:
 
 def _is_of_the_slides(settings: SemiSupervisedSettings) -> bool:
     return PAPER_LABELS.get(settings.dataset) == settings.protocol.labels
+
+
+def _is_fixed(settings: SemiSupervisedSettings) -> bool:
+    """Whether nothing chooses the candidate's setting in this run."""
+    method = settings.protocol.candidate
+    return not any(arm.is_chosen for arm in settings.arms if arm.method == method)
 
 
 def _paper(settings: SemiSupervisedSettings, arm: Arm) -> dict[str, Any] | None:
