@@ -59,6 +59,12 @@ def test_row_tells_paper_ours_control_cost_and_verdict():
     }
 
 
+def test_beside_the_candidate_stands_plain_training_not_the_untrained():
+    untrained = {"arm": "untrained", "test_error": statistic([9e-3] * 3)}
+    found = row(rows=[untrained, *make_results()["rows"]])
+    assert found["ours"].startswith("original 7.00")
+
+
 def test_data_that_are_not_the_papers_are_named():
     found = row(settings={"dataset": "activity"})["data"]
     assert found == "activity, not the paper's rows"
