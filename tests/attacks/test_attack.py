@@ -16,6 +16,8 @@ from uae_tf import (
 )
 from uae_tf.attacks import Attack
 from uae_tf.attacks.attack import Outcome
+from uae_tf.criteria import Criterion
+from uae_tf.mine import Similarity
 
 NAN_IN_TWO = np.full((7, 6), 0.5, np.float32)
 NAN_IN_TWO[3, 2] = np.nan
@@ -263,10 +265,19 @@ class Attempt(Attack):
         rows = tf.gather(tf.constant(self.table, tf.float32), run)
         success, similarity, criterion, is_finite = tf.unstack(rows, axis=1)
         examples = x + 0.1 * tf.cast(run + 1, tf.float32)
-        return Outcome(examples, success > 0, similarity, criterion, is_finite > 0, {})
+        found = success > 0, similarity, criterion, is_finite > 0
+        both = tf.stack([criterion, similarity])
+        return Outcome(examples, *found, {"both": both} if trace else {})
 
 
-def test_the_best_restart_is_kept_for_each_sample():
+class Alike(Criterion):
+    """Wants examples that look like x."""
+
+    maximizes_similarity = True
+
+
+@pytest.mark.parametrize("is_alike", [False, True])
+def test_the_best_restart_is_kept_for_each_sample(model, is_alike):
     nan = np.nan
     # (success, similarity, criterion, is_finite) of five samples in two restarts.
     first = [
@@ -283,15 +294,54 @@ def test_the_best_restart_is_kept_for_each_sample():
         (0, 1.0, 0.4, 1),
         (0, 1.0, 0.7, 1),
     ]
-    attack = Attempt(None, restarts=2)
+    attack = Attempt(Alike(model) if is_alike else None, restarts=2)
     attack.table = [first, second]
-    result = attack(np.zeros((5, 2), np.float32))
+    result = attack(np.zeros((5, 6), np.float32), trace=True)
     kept = np.round(result.examples[:, 0] * 10).astype(int)
-    assert kept.tolist() == [2, 1, 2, 1, 2]
-    assert result.similarity.tolist() == [1.0, 1.0, 5.0, 2.0, 1.0]
-    np.testing.assert_allclose(result.criterion, [-0.1, -1.0, -0.1, 0.3, 0.7])
+    # Of two successes the less similar, or the more similar, is the better one.
+    expected = [1, 2, 2, 1, 2] if is_alike else [2, 1, 2, 1, 2]
+    assert kept.tolist() == expected
+    rows = np.float32([first, second])[np.array(expected) - 1, np.arange(5)]
+    np.testing.assert_array_equal(result.similarity, rows[:, 1])
+    np.testing.assert_array_equal(result.criterion, rows[:, 2])
+    np.testing.assert_array_equal(result.trace["both"], rows[:, [2, 1]].T)
     assert result.is_finite.all()
     np.testing.assert_allclose(result.linf, kept / 10, rtol=1e-6)
+
+
+def falling(values, limit):
+    """Minus the sum of each row; NaN above the limit."""
+    return tf.where(values[:, 0] > limit, np.nan, -tf.reduce_sum(values, axis=1))
+
+
+class BrittleLoss(Criterion):
+    limit = 0.75
+
+    def loss(self, outputs, context):
+        return falling(outputs, self.limit)
+
+
+class BrittleSimilarity(Similarity):
+    limit = 0.75
+
+    def value(self, state, features):
+        return falling(features, self.limit)
+
+
+@pytest.mark.parametrize("kind", ["pgd", "loss", "similarity"])
+def test_a_nan_after_a_success_makes_a_failure_of_it(kind):
+    model = keras.Sequential([keras.Input((6,)), layers.Identity()])
+    criterion, similarity = BrittleLoss(model, kappa=-1.0), BrittleSimilarity()
+    settings = {"steps": 4, "step_size": 0.1}
+    if kind == "pgd":
+        attack = PGDAttack(criterion, epsilon=0.9, random_start=False, **settings)
+    else:
+        (similarity if kind == "loss" else criterion).limit = np.inf
+        attack = MinMaxAttack(criterion, similarity, initial_noise=0.0, **settings)
+    # By 0.1 a step: the first is 0.8 after three of them, and was 0.7 before.
+    result = attack(np.float32([[0.5] * 6, [0.1] * 6]))
+    assert result.is_finite.tolist() == result.success.tolist() == [False, True]
+    np.testing.assert_allclose(result.examples[:, 0], [0.7, 0.5], rtol=1e-5)
 
 
 def test_one_warning_where_no_sample_moved(criterion, x):

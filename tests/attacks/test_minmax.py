@@ -55,8 +55,10 @@ def test_presets(criterion):
     published = MinMaxAttack.from_preset("published", criterion, GaussianMI())
     assert published.initial_noise == "glorot"
     assert published.initial_multiplier == 1e-3
-    strong = MinMaxAttack.from_preset("strong", criterion, None, initial_multiplier=1.0)
-    assert (strong.initial_noise, strong.initial_multiplier) == (0.5, 1.0)
+    strong = MinMaxAttack.from_preset("strong", criterion, None)
+    assert (strong.initial_noise, strong.initial_multiplier) == (0.5, 100.0)
+    other = MinMaxAttack.from_preset("strong", criterion, None, initial_multiplier=1.0)
+    assert (other.initial_noise, other.initial_multiplier) == (0.5, 1.0)
     assert set(PRESETS) == {"default", "paper", "published", "strong"}
     with pytest.raises(ValueError, match=r"`preset` must be one of .*preset='other'"):
         MinMaxAttack.from_preset("other", criterion)
@@ -139,6 +141,15 @@ def test_supervised_criteria_raise_the_similarity(model, x):
     twice = MinMaxAttack(Score(model, kappa=0.1), GaussianMI(), restarts=3, **settings)
     both = twice(x).success & result.success
     assert np.all(twice(x).similarity[both] >= result.similarity[both])
+
+
+@pytest.mark.parametrize(("kind", "sign"), [(Score, 1.0), (Reconstruction, -1.0)])
+def test_the_similarity_moves_the_way_the_criterion_wants_it(model, x, kind, sign):
+    # f is far below 0 everywhere: nothing but the similarity is left to follow.
+    settings = {**SMALL, "step_size": 1e-3}
+    attack = MinMaxAttack(kind(model, kappa=-100.0), GaussianMI(), **settings)
+    similarity = attack(x, trace=True).trace["similarity"]
+    assert np.all(sign * np.diff(similarity, axis=0) > 0.0)
 
 
 def test_compiled_critics_find_the_same_examples(x):

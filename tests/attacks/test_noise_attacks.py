@@ -130,6 +130,11 @@ def test_matched_noise_needs_norms(wanted, received):
     assert attack.num_traces == 0
 
 
+def test_matched_noise_looks_at_the_samples_too():
+    with pytest.raises(TypeError, match="`x` must be floating point"):
+        MatchedNoise()(np.zeros((3, 4), int), np.ones(3))
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
 def test_widths_must_be_positive(value):
     with pytest.raises(ValueError, match=r"`stddev` must be positive"):

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from uae_tf import GaussianMI, MinMaxAttack, PenaltyAttack, UntargetedMargin
+from uae_tf import (
+    GaussianMI,
+    MinMaxAttack,
+    PenaltyAttack,
+    UniformNoise,
+    UntargetedMargin,
+)
+from uae_tf.attacks.best import Best
 from uae_tf.attacks.penalty import _SEED_STRIDE, Search
 
 SETTINGS = {"steps": 6, "step_size": 0.1, "epsilon": 0.5, "initial_noise": 0.2}
@@ -143,12 +150,48 @@ def test_the_published_code_moves_delta_towards_similarity(model, data):
     assert np.all(moved[-1] > moved[0] + 0.1)
 
 
+def test_the_step_along_the_similarity_has_its_length_in_every_entry(model):
+    x = np.random.default_rng(2).uniform(0.3, 0.7, (4, 12)).astype(np.float32)
+    settings = {**SETTINGS, "steps": 1, "step_size": 1e-9, "search_steps": 1}
+    attack = PenaltyAttack(
+        UntargetedMargin(model), GaussianMI(), similarity_step=0.02, **settings
+    )
+    found = quietly(attack, x, np.zeros(4, int)).examples
+    start = UniformNoise(SETTINGS["initial_noise"])(x).examples
+    np.testing.assert_allclose(np.abs(found - start), 0.02, atol=1e-6)
+
+
+class Scripted(PenaltyAttack):
+    """Two successes: the better one by a descent that broke down."""
+
+    def _descend(self, start, clean, log, first=0, trace=False):
+        is_first = tf.fill(tf.shape(start.multiplier), first == 0)
+        f = tf.where(is_first, -2.0, -1.0)
+        best = Best.start(clean.x).update(
+            clean.x + 0.1, f, start.multiplier, f, tf.ones_like(is_first)
+        )
+        return start._replace(best=best, is_finite=~is_first), log
+
+
+def test_what_a_descent_found_that_broke_down_does_not_count(model, data):
+    settings = {**SETTINGS, "search_steps": 2, "initial_multiplier": FIRST}
+    result = Scripted(UntargetedMargin(model), GaussianMI(), **settings)(*data)
+    assert result.success.all()
+    np.testing.assert_array_equal(result.criterion, -1.0)
+    # To the search it is a failure: c grew tenfold.
+    np.testing.assert_array_equal(result.similarity, 10.0 * FIRST)
+
+
 def test_presets(model):
     code = PenaltyAttack.from_preset("published", UntargetedMargin(model), GaussianMI())
     assert code.similarity_step == pytest.approx(4e-4)
     assert code.initial_noise == "glorot"
     paper = PenaltyAttack.from_preset("paper", UntargetedMargin(model), steps=5)
     assert (paper.similarity_step, paper.steps, paper.search_steps) == (0.0, 5, 9)
+    # SPEC 1.6, 2.5.
+    settings = PenaltyAttack(UntargetedMargin(model)).get_config()
+    expected = {"steps": 1000, "step_size": 0.01, "initial_multiplier": 1e-3}
+    assert settings == {**settings, **expected, "epsilon": 1.0, "search_steps": 9}
     with pytest.raises(ValueError, match=r"`preset` must be one of.*'mine'"):
         PenaltyAttack.from_preset("mine", UntargetedMargin(model))
 

@@ -46,6 +46,19 @@ def test_it_moves_predictions_further_than_random_steps_of_its_length(linear, x)
     assert np.all(divergence(1) > divergence(0))
 
 
+def test_the_gradient_is_taken_at_a_step_of_length_xi(x):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    near, far = (
+        VirtualAdversarialPerturbation(Divergence(model, 0.0), epsilon=0.2, xi=xi)(x)
+        for xi in (1e-2, 5.0)
+    )
+    # So far away the divergence is no parabola any more.
+    differs = np.abs(near.examples - far.examples).max(axis=1)
+    assert np.all(differs > 1e-3)
+    np.testing.assert_allclose(far.l2, near.l2, rtol=1e-4)
+
+
 def test_other_attacks_take_its_criterion(linear, x):
     step = VirtualAdversarialPerturbation(Divergence(linear, 0.0), epsilon=0.2)(x)
     criterion = Divergence(linear, 0.0)

@@ -132,6 +132,16 @@ def test_a_sample_is_no_negative_of_its_own(model, x):
     assert np.all(received[1:] > expected[1:])
 
 
+def test_an_image_next_to_the_sample_is_a_negative(model, x):
+    # Two grey levels of 255 away, where rounding to 8 bits is half of one at most.
+    reference = np.stack([x[0], x[0] + 2 / 255])
+    criterion = Contrastive(model, reference, num_views=2)
+    samples = tf.constant(x)
+    context = criterion.prepare(samples, None, criterion.outputs(samples))
+    expected = [[False, True], [True, True], [True, True]]
+    assert context["is_negative"].numpy().tolist() == expected
+
+
 def test_samples_do_not_see_each_other(criterion, x):
     f, _ = criterion.evaluate(x, x[::-1].copy())
     alone, _ = criterion.evaluate(x[1:2], x[::-1][1:2].copy())
@@ -148,6 +158,7 @@ def test_fresh_views_are_others_and_repeat(criterion, x):
     again, _ = criterion.fresh().evaluate(x, moved)
     np.testing.assert_array_equal(again, other)
     assert criterion.fresh(seed=9, num_views=5).num_views == 5
+    assert (criterion.fresh(seed=9).seed, criterion.fresh(seed=0).seed) == (9, 0)
     np.testing.assert_array_equal(fresh.reference_batch, criterion.reference_batch)
 
 
@@ -203,6 +214,12 @@ def test_the_encoder_of_the_paper_has_its_stem_observed():
     model = SimCLR(ResNet18(width=4, input_shape=SHAPE))
     similarity = uae_tf.MINE().for_model(model)
     assert similarity.observed_layer(model).name == "stem_conv"
+
+
+def test_the_temperature_is_the_models_own_where_it_has_one(model):
+    kinds = [(model, {}), (model.encoder, {}), (model, {"temperature": 0.7})]
+    found = [Contrastive(m, images(2), **kw).temperature for m, kw in kinds]
+    assert found == [0.2, 0.5, 0.7]
 
 
 def test_encoders_of_half_precision(x):

@@ -117,6 +117,13 @@ def test_a_target_that_is_the_label_is_refused(model, kappa):
         attack(X, prediction)
 
 
+def test_the_row_of_a_later_batch_is_named(model):
+    prediction = model(X).numpy().argmax(axis=1)
+    attack = PGDAttack(TargetedMargin(model), steps=1)
+    with pytest.raises(ValueError, match=r"2 of 2 samples \(rows 4, 5\)"):
+        attack.check(X[4:], prediction[4:], first_id=4)
+
+
 def test_the_similarity_is_to_rise(model):
     assert UntargetedMargin(model).maximizes_similarity
     assert TargetedMargin(model).maximizes_similarity

@@ -157,6 +157,22 @@ def test_smoothness_of_two_classes_in_closed_form():
     np.testing.assert_allclose(nearest, 0.0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"xi": 3.0}, {"power_iterations": 0}, {"power_iterations": 4}],
+)
+def test_smoothness_is_the_divergence_at_the_perturbation(settings):
+    model = LinearSoftmax()
+    x, start = tf.constant(model.x), tf.constant(model.start)
+    moved = model.x + model.perturbation(epsilon=0.7, **settings)
+    found = local_distributional_smoothness(model, x, start, 0.7, **settings)
+    np.testing.assert_allclose(
+        found, kl_divergence(model(x), model(moved)), rtol=1e-5, atol=1e-6
+    )
+    usual = local_distributional_smoothness(model, x, start, 0.7)
+    assert np.abs(found - usual).max() > 1e-3
+
+
 def test_smoothness_in_double_precision_in_a_graph():
     model = LinearSoftmax(classes=3)
     x, start = model.x.astype("float64"), model.start.astype("float64")

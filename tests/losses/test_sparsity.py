@@ -53,6 +53,12 @@ def test_layer_passes_through_and_adds_the_weighted_sum():
     np.testing.assert_allclose(sum(layer.losses), expected, rtol=1e-6)
 
 
+def test_layer_may_divide_by_the_batch_size():
+    layer = SparsityPenalty(l1=0.5, reduction="batch_mean")
+    layer(tf.ones((2, 3)))
+    assert float(sum(layer.losses)) == 1.5
+
+
 def test_layer_without_weights_adds_nothing():
     layer = SparsityPenalty(l1=0.0)
     layer(tf.ones((2, 3)))

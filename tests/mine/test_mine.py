@@ -1,11 +1,14 @@
 """The public class: what it chooses for which model, and its settings."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from uae_tf import MINE, GaussianMI, L2Similarity
 from uae_tf.mine import Similarity
+from uae_tf.mine.bounds import BOUNDS
 from uae_tf.mine.compressive import CompressiveMINE
 from uae_tf.mine.convolution import ConvolutionMINE
 from uae_tf.mine.deep import DeepMINE
@@ -55,6 +58,57 @@ def test_marginals_follow_the_number_of_pairs():
     assert trainer(8, "shifts").pairing is cyclic_shifts
     assert trainer(65, "all").pairing is all_pairs
     assert trainer(8, "shuffle").pairing not in (all_pairs, cyclic_shifts)
+
+
+SETTINGS = {
+    "inner_steps": 3,
+    "warmup_steps": 4,
+    "learning_rate": 0.2,
+    "hidden_units": 5,
+    "num_projections": 6,
+    "projection_dimension": 7,
+    "jit_compile": False,
+    "seed": 8,
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("kind", ["compressive", "convolution", "deep"])
+def test_settings_reach_the_estimator(dense, kind, bound):
+    model = dense if kind == "compressive" else convolutional()
+    critic = "deep" if kind == "deep" else "collapsed"
+    estimator = MINE(bound=bound, critic=critic, **SETTINGS).for_model(model)
+    trainer = estimator.trainer
+    assert trainer.bound is BOUNDS[bound]
+    assert (trainer.num_steps, trainer.warmup_steps) == (3, 4)
+    assert (trainer.learning_rate, trainer.jit_compile) == (0.2, False)
+    assert (estimator.hidden_units, estimator.seed) == (5, 8)
+    if kind == "compressive":
+        assert (estimator.num_projections, estimator.projection_dimension) == (6, 7)
+
+
+def test_the_shuffle_follows_the_seed():
+    # T(u_k, v_j) = j, for v numbered from 0: the scores are the order itself.
+    zeros, numbers = tf.zeros((1, 1, 8)), tf.range(8.0)[None, None]
+
+    def order(seed):
+        mine = MINE(marginals="shuffle", seed=seed).for_model(convolutional())
+        scores = mine.trainer.pairing(zeros, numbers, tf.ones((1, 1)), tf.zeros((1, 1)))
+        return scores.marginal.numpy().ravel()
+
+    np.testing.assert_array_equal(order(3), order(3))
+    assert np.any(order(3) != order(4))
+    assert sorted(order(3)) == list(range(8))
+
+
+def test_rates_and_sizes_by_default(dense):
+    kinds = [(dense, "collapsed"), (convolutional(), "collapsed")]
+    kinds.append((convolutional(), "deep"))
+    made = [MINE(critic=critic).for_model(model) for model, critic in kinds]
+    assert [e.trainer.learning_rate for e in made] == [1.0, 0.3, 0.03]
+    # The published code's, and K of the paper's Table 2.
+    assert {(e.trainer.num_steps, e.hidden_units) for e in made} == {(20, 10)}
+    assert (made[0].num_projections, made[0].projection_dimension) == (96, 128)
 
 
 def test_convolution_views_need_a_convolution(dense):

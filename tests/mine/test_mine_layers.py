@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from uae_tf.mine import first_convolution, observe
+from uae_tf.mine import first_convolution, observe, observed_call
 
 
 class Block(layers.Layer):
@@ -119,6 +119,15 @@ def test_observe_leaves_no_trace(build):
     model(x)
     assert recorded == []
     assert len(model.weights) == weights
+
+
+def test_of_a_layer_called_twice_the_first_call_is_looked_at():
+    layer = convolution(filters=2)
+    model = subclassed(layer, layer)
+    x = np.random.default_rng(0).random((3, 6, 6, 2), dtype=np.float32)
+    outputs, observed = observed_call(model, x, layer)
+    np.testing.assert_array_equal(observed, layer(x))
+    np.testing.assert_array_equal(outputs, layer(observed))
 
 
 def test_observers_of_one_layer_nest():

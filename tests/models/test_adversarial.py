@@ -70,6 +70,10 @@ def test_fit_and_evaluate_report_the_same_numbers(model, digits):
     x = digits.x_train[:64]
     history = model.fit(x, validation_data=(x, x), batch_size=24, verbose=0).history
     assert set(history) == TRACKED | {f"val_{name}" for name in TRACKED}
+    # Of batches of 24, 24 and 16, each sample counts alike.
+    for prefix in ("", "val_"):
+        loss, mse = (history[f"{prefix}{name}"] for name in ("loss", "mse"))
+        assert loss == pytest.approx(mse, rel=1e-5)
     result = model.evaluate(x, verbose=0, return_dict=True)
     assert result["loss"] == pytest.approx(result["mse"], rel=1e-5)
 
@@ -81,7 +85,11 @@ def test_evaluate_repeats_and_moves_nothing(model, digits):
     assert model.evaluate(x, verbose=0, return_dict=True) == first
 
 
-def test_discriminator_learns_what_it_is_shown(model, digits):
+def mean_logit(model, codes):
+    return float(np.mean(model.discriminator(codes)))
+
+
+def test_discriminator_learns_what_it_is_shown_and_the_encoder_to_pass(model, digits):
     x = keras.ops.convert_to_tensor(digits.x_train[:256])
     model.discriminator_optimizer.learning_rate = 0.01
     for _ in range(30):
@@ -89,6 +97,28 @@ def test_discriminator_learns_what_it_is_shown(model, digits):
     # The untrained codes lie close together, so N(0, I) is easy to tell apart.
     loss = model.evaluate(x, verbose=0, return_dict=True)["discriminator_loss"]
     assert loss < 0.6 < np.log(2)
+    # What it takes for the prior is the prior, and the encoder moves its codes there.
+    prior = np.random.default_rng(0).normal(size=(256, 3)).astype("float32")
+    before = mean_logit(model, model.encoder(x))
+    assert mean_logit(model, prior) > before + 0.5
+    for _ in range(3):
+        model.encoder_step(x)
+    assert mean_logit(model, model.encoder(x)) > before + 0.01
+
+
+def test_the_samples_of_the_prior_follow_the_seed(model, digits):
+    x, found = keras.ops.convert_to_tensor(digits.x_train[:32]), []
+    for number, seed in enumerate((5, 5, 6)):
+        keras.utils.set_random_seed(number)
+        other = AdversarialAutoencoder(
+            (8, 8, 1), latent_dim=3, hidden_units=16, seed=seed
+        )
+        other.set_weights(model.get_weights())
+        other.compile(keras.optimizers.SGD(0.1), "mse")
+        other.discriminator_step(x)
+        found.append(other.discriminator.get_weights()[0])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.any(found[0] != found[2])
 
 
 @pytest.mark.parametrize("frozen", PARTS)

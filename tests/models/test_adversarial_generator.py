@@ -60,8 +60,10 @@ def test_pretraining_makes_an_autoencoder_of_it():
     keras.utils.set_random_seed(0)
     generator = AdversarialExampleGenerator.dense((2,))
     x = np.random.default_rng(0).normal(size=(256, 2)).astype("float32")
-    history = generator.pretrain(x, epochs=30, batch_size=32, verbose=0).history
+    settings = {"batch_size": 32, "learning_rate": 2e-3, "verbose": 0}
+    history = generator.pretrain(x, epochs=30, **settings).history
     assert history["loss"][-1] < 0.1 * history["loss"][0]
+    assert float(generator.optimizer.learning_rate) == pytest.approx(2e-3)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,14 @@ def test_a_length_that_is_none(epsilon):
         AdversarialExampleGenerator.bounded_dense((2,), epsilon)
 
 
+def test_hidden_layers_are_relu_on_both_sides_of_the_code():
+    generator = AdversarialExampleGenerator.dense((2,), (8, 6))
+    for part, last in ((generator.encoder, "code"), (generator.decoder, "values")):
+        dense = [x for x in part.layers if isinstance(x, layers.Dense)]
+        found = [layer.activation.__name__ for layer in dense]
+        assert (found, dense[-1].name) == (["relu", "relu", "linear"], last)
+
+
 def test_three_halvings_and_back():
     generator = AdversarialExampleGenerator.convolutional((32, 32, 3))
     assert generator.encoder.output_shape == (None, 4, 4, 256)
@@ -140,6 +150,20 @@ def test_networks_of_ones_own():
     generator = AdversarialExampleGenerator(encoder(), decoder())
     assert generator.noise_dim == 3
     assert generator(np.zeros((5, 2), "float32")).shape == (5, 2)
+
+
+def test_noise_that_is_not_given_is_normal_and_follows_the_seed():
+    inputs = [keras.Input((4,)), keras.Input((2,))]
+    bare = keras.Model(inputs, layers.Identity()(inputs[1]))
+    x, drawn = np.zeros((4000, 2), "float32"), []
+    for number, seed in enumerate((3, 3, 4)):
+        keras.utils.set_random_seed(number)
+        drawn.append(AdversarialExampleGenerator(encoder(), bare, seed)(x).numpy())
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.all(drawn[0] != drawn[2])
+    assert drawn[0].mean() == pytest.approx(0.0, abs=0.05)
+    assert drawn[0].std() == pytest.approx(1.0, abs=0.05)
+    assert np.mean(drawn[0] ** 4) == pytest.approx(3.0, abs=0.5)
 
 
 @pytest.mark.parametrize(

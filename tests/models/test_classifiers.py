@@ -9,6 +9,7 @@ from uae_tf.models import (
     build_classifier,
     check_logits,
     classifier_recipe,
+    strided_classifier,
 )
 from uae_tf.models.classifier_recipes import DATASETS
 
@@ -85,6 +86,33 @@ def test_carlini_and_wagners_networks():
     assert colour.get_layer("conv1_1").output.shape == (None, 30, 30, 64)
     assert colour.get_layer("hidden2").output.shape == (None, 256)
     assert colour.get_layer("conv2_2").filters == 128
+
+
+@pytest.mark.parametrize("cls", [ConvolutionalClassifier, CarliniWagnerClassifier])
+def test_images_are_centred_and_dropped_out_as_asked(cls):
+    model = cls((16, 16, 1), 3, dropout=0.25)
+    x = np.random.default_rng(0).random((2, 16, 16, 1)).astype("float32")
+    np.testing.assert_allclose(model.layers[1](x), x - 0.5, atol=1e-7)
+    drops = [d for d in model.layers if isinstance(d, keras.layers.Dropout)]
+    assert {drop.rate for drop in drops} == {0.25}
+    # SPEC 7.1.3.
+    slopes = {getattr(layer, "negative_slope", 0.1) for layer in model.layers}
+    assert slopes == {0.1}
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [
+        (lambda: DenseClassifier((6,), 3, (5, 4)), 2),
+        (lambda: DenseClassifier((6,), 3, (5, 4), normalization=False), 2),
+        (MAKE["carlini_wagner"], 6),
+        (lambda: strided_classifier((8, 8, 1), 3, (2, 2), 4), 3),
+    ],
+)
+def test_a_relu_follows_every_layer_but_the_last(model, count):
+    found = [getattr(layer, "activation", None) for layer in model().layers]
+    assert found.count(keras.activations.relu) == count
+    assert found[-1] is keras.activations.linear
 
 
 def test_the_published_recipe():

@@ -206,6 +206,16 @@ def test_single_batches_cool_only_over_a_given_number(tmp_path):
         model.annealing_steps = 0
 
 
+def test_the_last_batch_is_learnt_from_at_the_end_temperature():
+    cooled, cold = small(input_shape=(12,)), small(input_shape=(12,))
+    cooled.annealing_steps = 1
+    cold.select.anneal(1.0)
+    for model in (cooled, cold):
+        model.train_on_batch(X)
+    for found, wanted in zip(cooled.get_weights(), cold.get_weights(), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
 def test_an_interrupted_training_cools_on(tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
 
@@ -282,6 +292,7 @@ def test_the_paper_s_decoder():
     assert [layers[i].units for i in (0, 3, 6)] == [320, 320, 784]
     assert layers[1].negative_slope == 0.2
     assert layers[2].rate == 0.1
+    assert concrete_decoder(9, (5,), dropout=0.3).layers[2].rate == 0.3
 
 
 @pytest.mark.parametrize("own_decoder", [True, False])

@@ -98,6 +98,13 @@ def test_cold_and_decided_training_is_inference():
     assert layer.confidence == pytest.approx(1.0)
 
 
+def test_confidence_is_the_mean_over_the_units():
+    layer = built()
+    layer._logits.assign(np.diag([30.0, 0.0, 0.0]) @ np.eye(3, 8))
+    # One has decided, two have not begun to.
+    assert layer.confidence == pytest.approx((1 + 1 / 8 + 1 / 8) / 3)
+
+
 def test_duplicates_are_counted():
     layer = built()
     layer._logits.assign(np.eye(8)[[5, 5, 1]])

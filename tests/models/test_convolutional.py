@@ -28,6 +28,20 @@ def test_svhn_form():
     assert first.output.shape == (None, 32, 32, 64)
 
 
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((8, 8, 1), ["relu"] * 4), ((8, 8, 3), ["relu"] * 6)],
+)
+def test_all_but_the_last_convolution_end_in_a_relu(shape, expected):
+    """SPEC 3.5, 3.6."""
+    found = [
+        layer.activation.__name__
+        for layer in ConvolutionalAutoencoder(shape).layers
+        if hasattr(layer, "activation")
+    ]
+    assert [name for name in found if name != "linear"] == [*expected, "sigmoid"]
+
+
 def test_form_overrides_the_channels():
     assert ConvolutionalAutoencoder((28, 28, 3), form="mnist").form == "mnist"
     assert ConvolutionalAutoencoder((16, 16, 1), form="svhn").form == "svhn"

@@ -34,6 +34,8 @@ def test_the_published_width_has_the_published_shape_and_weights():
         if isinstance(layer, keras.layers.Conv2D) and layer.name.endswith("_conv1")
     ]
     assert strides == [1, 1, 2, 1, 2, 1, 2, 1]
+    # One after the stem, two in each block.
+    assert sum(isinstance(layer, keras.layers.ReLU) for layer in model.layers) == 17
 
 
 def test_normalisation_is_that_of_the_reference(encoder):

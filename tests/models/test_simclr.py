@@ -39,11 +39,11 @@ def test_fit_lowers_the_loss_and_evaluate_measures_it_on_new_views():
 
 
 def test_a_step_minimises_nt_xent_of_two_views_in_one_batch():
-    model = small_simclr()
+    model = small_simclr(temperature=0.2)
     twin = SimCLRAugment(seed=0)
     views = [twin(IMAGES, training=True) for _ in range(2)]
     z = model.project(tf.concat(views, 0), training=True)
-    expected = NTXent(0.5)(z[:12], z[12:])
+    expected = NTXent(0.2)(z[:12], z[12:])
     got = model.train_on_batch(IMAGES, return_dict=True)
     assert float(got["loss"]) == pytest.approx(float(expected), rel=1e-5)
 
@@ -155,6 +155,14 @@ def test_separate_batch_norm_reaches_models_within_the_encoder(is_nested):
         np.testing.assert_array_equal(variable, old)
 
 
+def test_without_a_pair_nothing_is_adversarial():
+    model = small_simclr(separate_batch_norm=True)
+    model(IMAGES, training=True)
+    clean, adversarial = model.encoder.layers[2], model.adversarial_encoder.layers[2]
+    assert np.all(clean.moving_mean.numpy() != 0.0)
+    np.testing.assert_array_equal(adversarial.moving_mean, np.zeros(8))
+
+
 class Block(keras.layers.Layer):
     """A user's layer with batch normalisation within it."""
 
@@ -240,6 +248,7 @@ def test_the_projection_scales_with_the_encoder():
     assert not any(
         layer.use_bias for layer in head.layers if isinstance(layer, keras.layers.Dense)
     )
+    assert sum(isinstance(layer, keras.layers.ReLU) for layer in head.layers) == 2
     assert [norm.center for norm in head.layers if hasattr(norm, "center")] == [
         True,
         True,

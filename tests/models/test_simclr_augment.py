@@ -121,6 +121,19 @@ def test_parameters_lie_within_the_published_ranges():
     assert counts.min() > 20_000 / 24 * 0.85
 
 
+def test_parameters_are_drawn_one_without_regard_to_another():
+    drawn = SimCLRAugment().draw(20_000, seed=0)
+    drawn = {name: values.numpy() for name, values in drawn.items()}
+    height, width, order = (drawn.pop(name) for name in ("height", "width", "order"))
+    # As shares of what there is to choose from.
+    drawn["top"] /= np.maximum(1 - height, 1e-6)
+    drawn["left"] /= np.maximum(1 - width, 1e-6)
+    drawn |= {"area": height * width, "ratio": np.log(width / height)}
+    rows = [*drawn.values(), *order[:, :1].T]
+    correlations = np.corrcoef(np.array(rows, float))
+    assert np.abs(correlations - np.eye(len(rows))).max() < 0.03
+
+
 def test_views_stay_in_the_box_and_differ_from_image_to_image():
     same = tf.repeat(IMAGES[:1], 16, axis=0)
     views = SimCLRAugment(strength=1.0, seed=0)(same, training=True).numpy()

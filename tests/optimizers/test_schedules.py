@@ -12,7 +12,9 @@ def test_the_paper_s_schedule_warms_up_to_the_peak_and_ends_at_zero():
 
 
 def test_without_warm_up_it_starts_at_the_peak():
-    assert float(simclr_schedule(0.5, 256, 10)(0)) == 0.5
+    rate = simclr_schedule(0.5, 256, 10)
+    rates = [float(rate(step)) for step in (0, 5, 10)]
+    np.testing.assert_allclose(rates, [0.5, 0.25, 0.0], atol=1e-7)
 
 
 def test_numbers_out_of_range_are_refused():

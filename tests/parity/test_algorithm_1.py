@@ -135,14 +135,17 @@ def test_multiplier_of_hand_values():
     np.testing.assert_allclose(trace["multiplier"][:, 0], [1.0, c1, c2], rtol=1e-5)
 
 
-def test_multiplier_follows_the_criterion_of_the_new_iterate(model, x):
-    attack = MinMaxAttack(Reconstruction(model), GaussianMI(), initial_noise=0.4)
+# So large a beta takes c below 0, where it is clipped.
+@pytest.mark.parametrize("beta", [0.1, 2.5])
+def test_multiplier_follows_the_criterion_of_the_new_iterate(model, x, beta):
+    settings = {"initial_noise": 0.4, "multiplier_step_size": beta}
+    attack = MinMaxAttack(Reconstruction(model), GaussianMI(), **settings)
     trace = attack(x, trace=True).trace
     f, c = trace["criterion"], trace["multiplier"]
     assert np.all(c[0] == 10.0)
     for t in range(1, 41):
-        expected = (1 - 0.1 / t**0.25) * c[t - 1] + 0.1 * np.maximum(f[t], 0.0)
-        np.testing.assert_allclose(c[t], expected, rtol=1e-5)
+        expected = (1 - beta / t**0.25) * c[t - 1] + beta * np.maximum(f[t], 0.0)
+        np.testing.assert_allclose(c[t], np.maximum(expected, 0.0), rtol=1e-4)
 
 
 def test_the_paper_starts_at_zero_with_no_multiplier(model, x):
