@@ -45,9 +45,20 @@ def test_validation_split_parts_the_training_split():
     assert len(split.x_test) == 5
     joined = np.concatenate([split.x_train, split.x_test])
     assert set(joined[:, 0, 0, 0]) == set(data.x_train[:, 0, 0, 0])
+    for x, y in ((split.x_train, split.y_train), (split.x_test, split.y_test)):
+        rows = np.rint(x[:, 0, 0, 0] * 25).astype(int)
+        np.testing.assert_array_equal(y, data.y_train[rows])
+        # In the order of the data set.
+        assert np.all(np.diff(rows) > 0)
     again, other = data.validation_split(0.25, 3), data.validation_split(0.25, 4)
     np.testing.assert_array_equal(again.x_test, split.x_test)
     assert not np.array_equal(other.x_test, split.x_test)
+
+
+def test_validation_split_keeps_the_names_of_features():
+    x, y = np.zeros((4, 2)), np.arange(4)
+    data = Dataset(x, y, x, y, name="toy", feature_names=("a", "b"))
+    assert data.validation_split(0.5).feature_names == ("a", "b")
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 0.001, 2.0])

@@ -41,7 +41,11 @@ def test_isolet_is_scaled_by_its_training_split(prepared_dir, raw_dir):
     np.testing.assert_array_equal(data.x_train.min(axis=0), 0.0)
     np.testing.assert_array_equal(data.x_train.max(axis=0), 1.0)
     assert data.y_test[0] == int(row[-1]) - 1
-    legacy = datasets.load("isolet", prepared_dir, legacy=True)
+
+
+@pytest.mark.parametrize("name", ["isolet", "activity"])
+def test_the_published_scaling_looks_at_both_splits(prepared_dir, name):
+    legacy = datasets.load(name, prepared_dir, legacy=True)
     # Looked at together, some extremes are in the test split.
     both = np.concatenate([legacy.x_train, legacy.x_test])
     assert both.min() == 0.0

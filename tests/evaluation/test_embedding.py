@@ -95,6 +95,16 @@ def test_logistic_probe_finds_what_is_linear(blobs):
     assert logistic_probe(features[:60], y[:60]).score(features[60:], y[60:]) > 0.9
 
 
+def test_the_logistic_probe_has_a_penalty_per_sample_and_no_scale(blobs):
+    features, y = blobs
+    twice = np.tile(features, (2, 1)), np.tile(y, 2)
+    scaled = features * np.array([1.0, 1000.0, 0.01])
+    expected = logistic_probe(features, y, penalty=0.1)[-1].coef_
+    for x, labels in (twice, (scaled, y)):
+        found = logistic_probe(x, labels, penalty=0.1)[-1].coef_
+        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
+
+
 def test_features_are_those_of_inference():
     model = keras.Sequential(
         [

@@ -34,6 +34,11 @@ def test_features_that_tell_all_are_told_from_those_that_do_not(data):
     assert good["distinct"] == bad["distinct"] == 3
 
 
+def test_trees_follow_the_seed(data):
+    found = [selection_quality(data, [0, 8], seed)["accuracy"] for seed in range(3)]
+    assert len(set(found)) > 1
+
+
 def test_a_feature_twice_is_a_feature_once(data):
     assert selection_quality(data, [0, 0, 5]) == selection_quality(data, [0, 5])
 

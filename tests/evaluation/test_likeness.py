@@ -52,6 +52,13 @@ def test_all_pairs_are_bounded_and_one_permutation_is_not(model, x):
     assert np.abs(one).max() > np.log(MAPS)
 
 
+def test_the_permutations_of_the_judge_follow_its_seed(model, x):
+    found = [
+        CriticInformation(model, "shuffle", steps=20, seed=s)(x, x) for s in (0, 1)
+    ]
+    assert np.any(found[0] != found[1])
+
+
 def test_the_judge_leaves_a_model_that_draws_as_it_is(x):
     draws = keras.layers.GaussianNoise(0.1, seed=3)
     inputs = keras.Input((6, 6, 1))

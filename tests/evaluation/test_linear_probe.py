@@ -83,14 +83,30 @@ def test_a_head_that_became_nan_has_no_accuracy(images):
 def test_augmented_samples_are_what_the_head_sees(encoder, images):
     x, y = images
 
+    calls = []
+
     class Blank(layers.Layer):
         def call(self, x, training=False):
+            calls.append(len(x))
             return keras.ops.zeros_like(x) if training else x
 
     probed = linear_probe(encoder, x, y, epochs=3, augment=Blank())
+    # Anew in each epoch.
+    assert calls == [160] * 3
     weights = probed.layers[-1].get_weights()[0]
     # All samples alike: every class has the same count, so nothing can be learnt.
     np.testing.assert_allclose(weights, 0.0, atol=1e-4)
+
+
+def test_the_first_step_of_the_head_has_the_rate_of_its_batch():
+    x, y = np.arange(1.0, 5.0, dtype="float32")[:, None], np.array([0, 0, 0, 1])
+    kernel, bias = linear_head(x, y, epochs=1, learning_rate=64.0).get_weights()
+    # From zero all probabilities are 1/2.
+    residuals = 0.5 - np.eye(2)[y]
+    # Nesterov's first step is 1 + 0.9 times the rate, here 64 * 4 / 256.
+    np.testing.assert_allclose(bias, -1.9 * residuals.mean(axis=0), rtol=1e-5)
+    expected = -1.9 * (x * residuals).mean(axis=0)
+    np.testing.assert_allclose(kernel[0], expected, rtol=1e-5)
 
 
 def test_equal_seeds_give_equal_heads(encoder, images, classifier):
@@ -147,6 +163,9 @@ def test_robustness_falls_with_the_radius(images, classifier):
     assert accuracies[0] >= accuracies[1] > accuracies[2] > accuracies[3]
     assert curve[0]["accuracy_of_correct"] == 1.0
     assert curve[2]["accuracy_of_correct"] == pytest.approx(accuracies[2] / clean)
+    # The published step would leave the smallest ball at once.
+    measure._is_kept(x, y, np.arange(1, 17), 1e-4)
+    assert float(measure.attack.step_size) == pytest.approx(2.5 * 1e-4 / 5)
     # However many of them are correct, nothing is traced again.
     y[5:] = (y[5:] + 1) % 4
     assert measure(x, y)[0]["accuracy"] == pytest.approx(4 / 40)
@@ -194,6 +213,21 @@ def test_what_is_wrong_or_not_finite_does_not_withstand(margin, value):
     assert robust_accuracy(binary(margin), x, y, **settings) == 0.0
     (_, point) = RobustnessCurve(binary(margin), (0.1,), steps=1)(x, y)
     assert point["accuracy"] == 0.0
+
+
+@pytest.mark.filterwarnings("ignore:The attack succeeded")
+def test_a_sample_stands_if_it_withstands_every_start():
+    # A quarter of the starts lie beyond the boundary, and no step leads there.
+    x, y = np.full((200, 1), 0.45, "float32"), np.zeros(200, int)
+    settings = {"epsilon": 0.1, "steps": 1, "step_size": 1e-6}
+    model = binary(lambda x: 0.5 - x)
+    once, other = (
+        robust_accuracy(model, x, y, **settings, restarts=1, seed=seed)
+        for seed in (0, 1)
+    )
+    assert once == pytest.approx(0.75, abs=0.1)
+    assert once != other
+    assert robust_accuracy(model, x, y, **settings, restarts=40) < 0.01
 
 
 def test_every_epoch_of_the_head_sees_each_sample_once_in_another_order():

@@ -7,12 +7,12 @@ from uae_tf.attacks import MinMaxAttack
 from uae_tf.criteria import Reconstruction
 from uae_tf.evaluation import perturbation_sizes
 from uae_tf.experiments import seed_run
-from uae_tf.experiments.augmenters import Augmenter, conventional_copy
+from uae_tf.experiments.augmenters import UAE_ARMS, Augmenter, conventional_copy
 from uae_tf.experiments.pictures import Pictures
 from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
 from uae_tf.experiments.selection_pictures import SelectionPictures
 from uae_tf.experiments.settings import ReconstructionSettings
-from uae_tf.mine import MINE
+from uae_tf.mine import MINE, GaussianMI, L2Similarity
 from uae_tf.models import build
 from uae_tf.ops import per_sample_seeds
 
@@ -127,6 +127,51 @@ def test_other_draws_give_other_noise(run):
     assert np.any(one != other, axis=(1, 2, 3)).all()
 
 
+def test_every_seed_round_and_copy_draws_for_itself(tmp_path):
+    bench = make_run(tmp_path, copies=2, rounds=2).bench
+    runs = [SeedRun(bench, seed, tmp_path, Silence()) for seed in range(3)]
+    assert len({run._draw(index) for run in runs for index in range(4)}) == 12
+
+
+def test_every_sigma_that_is_tried_has_noise_of_its_own(run):
+    sizes = [
+        np.abs(augment(run, "gaussian_tuned", stddev=stddev).examples - run.x).mean()
+        for stddev in (0.05, 0.2)
+    ]
+    assert sizes[1] > 2.0 * sizes[0]
+
+
+def test_attacks_have_the_settings_of_the_experiment(run):
+    settings = ReconstructionSettings(
+        steps=7, similarity_weight=0.5, similarity="gaussian"
+    )
+    augmenter = Augmenter(run.bench.augmenter.criterion, settings)
+    attacks = {arm: augmenter._make(arm, None, (8, 8, 1)) for arm in UAE_ARMS}
+    kinds = [type(attack.similarity) for attack in attacks.values()]
+    assert kinds == [type(None), L2Similarity, GaussianMI]
+    for attack in attacks.values():
+        assert (attack.steps, attack.similarity_weight) == (7, 0.5)
+
+
+def test_examples_are_made_and_judged_by_the_norm_of_the_settings(tmp_path):
+    bench = make_run(tmp_path, norm="squared").bench
+    assert bench.judge.norm == bench.augmenter.criterion.norm == "squared"
+
+
+def test_a_transfer_attacks_one_kind_and_is_judged_by_the_other(tmp_path, monkeypatch):
+    run = make_run(tmp_path, source_model="sparse")
+    models = {"dense": run.bench.judge.model, "sparse": run.bench.augmenter.model}
+    asked = []
+
+    def original(kind):
+        asked.append(kind)
+        return models[kind].get_weights()
+
+    monkeypatch.setattr(run, "original", original)
+    run._measure_copies("mine_uae", run._attack("mine_uae"))
+    assert asked == ["sparse", "dense"]
+
+
 def test_an_arm_without_examples_is_refused(run):
     with pytest.raises(ValueError, match="'duplicated' adds no examples"):
         augment(run, "duplicated")
@@ -191,6 +236,24 @@ def test_rotations_do_not_follow_from_flips():
     to_the_right = (top * (np.arange(15) - 7)).sum(axis=(1, 2)) > 0.0
     agreement = np.mean(is_flipped == to_the_right)
     assert 0.2 < agreement < 0.8
+
+
+def test_rotations_reach_fifteen_degrees_either_way():
+    # From the centre up: where its mass is tells the angle.
+    bars = np.zeros((60, 31, 31, 1), "float32")
+    bars[:, :15, 15] = 1.0
+    copy = conventional_copy(bars, ("rotation",), seed=1)[..., 0]
+    places = np.arange(31) - 15
+    right, down = ((copy * p).sum(axis=(1, 2)) for p in (places, places[:, None]))
+    angles = np.degrees(np.arctan2(right, -down))
+    assert -16.0 < angles.min() < -12.0
+    assert 12.0 < angles.max() < 16.0
+
+
+def test_conventional_noise_is_weak():
+    grey = np.full((50, 9, 9, 1), 0.5, "float32")
+    copy = conventional_copy(grey, ("noise",), seed=1)
+    assert np.std(copy - grey) == pytest.approx(0.01, rel=0.1)
 
 
 def test_conventional_copies_repeat_and_stay_in_the_box():

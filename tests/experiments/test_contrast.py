@@ -86,6 +86,8 @@ def test_every_arm_has_its_row_and_equal_updates(run):
     for row in rows.values():
         error, accuracy = row["test_error"]["mean"], row["accuracy"]["mean"]
         assert error == pytest.approx(100 * (1 - accuracy))
+        (entry,) = results["runs"][row["arm"]].values()
+        assert entry["knn_error"] == pytest.approx(100 * (1 - entry["knn_accuracy"]))
         assert 0.0 < row["knn_accuracy"]["mean"] < 1.0
         assert row["contrastive_loss"]["mean"] > 0.0
         assert row["head_cross_entropy"]["mean"] > 0.0
@@ -135,6 +137,9 @@ def test_every_encoder_has_a_robustness_curve_of_its_own(run):
     scores = head_scores(head, embed(encoder, data.x_test[:128]), data.y_test[:128])
     (_, clean), *_ = results["runs"]["original"]["0"]["robustness_curve"]
     assert clean == pytest.approx(scores["accuracy"])
+    on_train = head_scores(head, embed(encoder, data.x_train), data.y_train)["accuracy"]
+    train_error = results["runs"]["original"]["0"]["train_error"]
+    assert train_error == pytest.approx(100 * (1 - on_train), abs=1e-4)
 
 
 def test_settings_are_told_as_they_turned_out(run):

@@ -71,11 +71,23 @@ def test_a_finished_run_is_taken_up_with_more_seeds(comparison):
         assert len(longer.test_errors[arm]) == 3
 
 
-def test_a_run_does_not_go_on_with_other_data(comparison):
-    arguments = {"batch_size": 8, "arms": ARMS, "resume": True, **SETTINGS}
-    with pytest.raises(ValueError, match="data_sha256"):
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"x_train": X[:30] * 0.5}, "data_sha256"),
+        ({"x_test": X[30:] * 0.5}, "data_sha256"),
+        ({"batch_size": 9}, "batch_size: saved 8, requested 9"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_data(comparison, changed, message):
+    arguments = {"x_train": X[:30], "x_test": X[30:], "batch_size": 8, "arms": ARMS}
+    with pytest.raises(ValueError, match=message):
         uae_tf.compare(
-            factory, X[:30] * 0.5, X[30:], out=comparison.folder, **arguments
+            factory,
+            **{**arguments, **changed},
+            out=comparison.folder,
+            resume=True,
+            **SETTINGS,
         )
 
 

@@ -9,6 +9,7 @@ from uae_tf import datasets
 from uae_tf.cli import app
 from uae_tf.datasets import Dataset
 from uae_tf.experiments import summary
+from uae_tf.experiments.augmenters import Augmenter
 from uae_tf.experiments.reconstruction import reconstruct
 from uae_tf.experiments.seed_run import ReconstructionBench, SeedRun
 from uae_tf.experiments.settings import ARMS, ReconstructionSettings
@@ -199,13 +200,20 @@ def test_options_keep_the_updates_of_all_arms_equal(
 def test_a_round_attacks_the_model_of_the_round_before(
     tmp_path, instant_training, monkeypatch
 ):
-    labels, train = [], SeedRun._train
+    labels, trained, train = [], [], SeedRun._train
+    attacked, attack = [], Augmenter.__call__
 
     def named(self, kind, copies, updates, label, x=None):
         labels.append(label)
-        return train(self, kind, copies, updates, label, x)
+        trained.append(train(self, kind, copies, updates, label, x))
+        return trained[-1]
+
+    def watched(self, *arguments, **settings):
+        attacked.append(self.model.get_weights())
+        return attack(self, *arguments, **settings)
 
     monkeypatch.setattr(SeedRun, "_train", named)
+    monkeypatch.setattr(Augmenter, "__call__", watched)
     small_run(tmp_path, ("mine_uae",), rounds=2)
     # A killed training of an encoder is taken up by its name.
     assert labels == ["original", "mine_uae round 1", "mine_uae"]
@@ -213,6 +221,10 @@ def test_a_round_attacks_the_model_of_the_round_before(
     np.testing.assert_array_equal(original["x"], second["x"][:64])
     np.testing.assert_array_equal(second["x"], final["x"][:128])
     assert len(final["x"]) == 3 * 64
+    assert len(attacked) == 2
+    for found, expected in zip(attacked, trained[:2], strict=True):
+        np.testing.assert_array_equal(found[0], expected[0])
+    assert np.any(attacked[0][0] != attacked[1][0])
 
 
 def test_conventional_augmentation_with_and_without_uaes(tmp_path, instant_training):

@@ -75,6 +75,7 @@ def test_every_arm_has_what_its_features_are_worth(run, data):
             expected = selection_quality(data, chosen, int(seed))
             for name, value in expected.items():
                 assert entry[name] == pytest.approx(value), (arm, name)
+            assert entry["classifier_error"] == pytest.approx(1 - expected["accuracy"])
             assert 0.0 < entry["confidence"] <= 1.0
     row = results["rows"][0]
     values = [entry["accuracy"] for entry in results["runs"]["original"].values()]
@@ -191,6 +192,16 @@ def test_a_factory_cools_over_the_updates_it_is_asked_for():
     assert model.select.k == RECIPES["digits"].features
     rates = [float(model.optimizer._learning_rate(step)) for step in (0, 77)]
     assert rates == pytest.approx([RECIPES["digits"].learning_rate, 0.0], abs=1e-9)
+
+
+def test_a_factory_follows_the_recipe_of_its_data():
+    data = datasets.load("digits", samples=20)
+    for name in ("digits", "isolet"):
+        bench = SelectionBench(SelectionSettings(dataset=name, features=5), data)
+        model = bench.factory("concrete")()
+        assert model.select.embedding_dim == RECIPES[name].embedding_dim
+        rates = {getattr(layer, "rate", None) for layer in model.decoder.layers}
+        assert rates == {None, RECIPES[name].dropout}
 
 
 def test_data_that_cannot_be_attacked_are_refused_at_once(tmp_path):

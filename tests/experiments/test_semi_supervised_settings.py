@@ -77,6 +77,97 @@ def test_circles_have_other_points_to_validate_on():
     assert len(split.x_labelled) == 8
     assert len(split.x_validation) == 1000
     assert not set(map(tuple, split.x_validation)) & set(map(tuple, split.x_test))
+    other = Bench(SemiSupervisedSettings(placement="random")).split(1)
+    assert not set(map(tuple, split.x_validation)) & set(map(tuple, other.x_validation))
+
+
+def test_settings_are_chosen_on_samples_that_are_not_the_test_s():
+    bench = Bench(SemiSupervisedSettings(updates=1, unlabelled_batch=16))
+    split = bench.split(0)
+    # The test points, each with the other label.
+    bench._splits[0] = dataclasses.replace(
+        split, x_validation=split.x_test, y_validation=1 - split.y_test
+    )
+    _, found = bench.train(Trial("supervised", None), 0)
+    assert found["validation_error"] == pytest.approx(100.0 - found["test_error"])
+
+
+def test_the_lowest_mean_validation_error_is_chosen():
+    settings = SemiSupervisedSettings(
+        methods=("vat",), epsilon_grid=(0.1, 0.2), choice_seeds=2, seeds=3
+    )
+    # By the first seed alone, by the test error, and with the third: the other one.
+    errors = {"vat@0.1": (1.0, 6.0, 0.0), "vat@0.2": (2.0, 3.0, 9.0)}
+    runs = {
+        key: {
+            str(seed): {"validation_error": error, "test_error": 100.0 - error}
+            for seed, error in enumerate(values)
+        }
+        for key, values in errors.items()
+    }
+    assert summary.validation_errors(settings, runs, "vat") == {0.1: 3.5, 0.2: 2.5}
+    assert summary.choose(settings, runs, ["vat"]) == {"vat": 0.2}
+
+
+def model_of(method, value, **settings):
+    bench = Bench(SemiSupervisedSettings(updates=10, **settings))
+    return bench, bench._model(Trial(method, value), bench.split(0), 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "weight", "iterations", "has_entropy"),
+    [
+        ("supervised", 0.0, None, False),
+        ("mine_uae", 1.0, None, False),
+        ("random", 1.0, 0, False),
+        ("vat", 1.0, 1, False),
+        ("vat_entmin", 1.0, 1, True),
+    ],
+)
+def test_a_method_is_what_its_name_says(method, weight, iterations, has_entropy):
+    bench, model = model_of(method, 0.3)
+    assert model.weight == weight
+    assert model.entropy_minimization == has_entropy
+    assert getattr(model, "power_iterations", None) == iterations
+    assert getattr(model, "epsilon", 0.3) == 0.3
+    # A linear fall over the second half of the updates.
+    rate, found = bench.protocol.learning_rate, model.optimizer._learning_rate
+    assert [float(found(n)) for n in (0, 5, 10)] == pytest.approx([rate, rate, 0.0])
+
+
+def test_random_steps_are_not_those_of_vat():
+    bench, model = model_of("vat", 0.3)
+    x = bench.split(0).x_unlabelled[:20]
+    found = [bench.examples(Trial(m, 0.3), model, x) for m in ("random", "vat")]
+    for examples in found:
+        lengths = np.linalg.norm(examples - x, axis=1)
+        np.testing.assert_allclose(lengths, 0.3, rtol=1e-4)
+    steps = [(examples - x) / 0.3 for examples in found]
+    assert np.abs(np.sum(steps[0] * steps[1], axis=1)).min() < 0.9
+
+
+@pytest.mark.parametrize("method", ["generator", "bounded_generator"])
+def test_the_game_is_that_of_the_protocol(method, monkeypatch):
+    trained = []
+
+    def pretrain(self, x, epochs, verbose):
+        trained.append((len(x), epochs))
+
+    monkeypatch.setattr(AdversarialExampleGenerator, "pretrain", pretrain)
+    bench, model = model_of(method, 7.0)
+    of_slides = method == "generator"
+    assert (model.roles, model.stop_gradient) == (
+        ("anchored", bench.protocol.stop_gradient) if of_slides else ("joint", True)
+    )
+    assert model.lambda_ == (7.0 if of_slides else 1.0)
+    assert trained == [(1500, bench.protocol.pretrain_epochs)] * of_slides
+    rate = float(model.generator_optimizer.learning_rate)
+    assert rate == pytest.approx(bench.protocol.generator_rate)
+
+
+def test_the_best_error_of_the_circles_is_told():
+    found = summary.notes(SemiSupervisedSettings(noise=0.06, factor=0.8), {}, {})
+    assert any("errs on about 4.78 %" in note for note in found)
 
 
 def test_uaes_of_a_size_do_not_depend_on_those_before():

@@ -124,6 +124,8 @@ def test_a_sigma_at_an_end_of_those_tried_is_told(errors, told):
     text = " ".join(summary.notes(ReconstructionSettings(), tuning))
     assert ("may lie" in text) == (told is not None)
     assert (told or "") in text
+    # Of one value alone neither end says anything.
+    assert "may lie" not in summary.notes(ReconstructionSettings(), {"0.1": 0.2})[0]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ def test_interval_is_students(seeds):
     assert got.difference - got.low == pytest.approx(QUANTILES[seeds] * error, 1e-4)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_an_interval_is_of_the_level_that_was_asked_for(level):
+    # Of two degrees of freedom the quantile has a closed form.
+    quantile = level * math.sqrt(2.0 / (1.0 - level**2))
+    got = compare("control", np.array([1.0, 2.0, 3.0]), np.zeros(3), level)
+    assert got.high - got.difference == pytest.approx(quantile / math.sqrt(3.0))
+
+
 def test_p_value_agrees_with_the_closed_form_for_two_degrees_of_freedom():
     # t = 2: P(|T| > 2) = 1 - t / sqrt(2 + t^2) for two degrees of freedom.
     differences = np.array([2.0 - math.sqrt(3), 2.0, 2.0 + math.sqrt(3)])
@@ -76,6 +84,7 @@ def test_seeds_are_paired():
 def test_relative_difference_is_in_percent_of_the_control():
     got = compare("control", np.array([4.0, 4.0]), np.array([3.0, 3.5]))
     assert got.relative(got.difference) == pytest.approx(18.75)
+    assert (got.control_mean, got.candidate_mean) == (4.0, 3.25)
     zero = compare("control", np.zeros(2), np.ones(2))
     assert math.isnan(zero.relative(zero.difference))
 
@@ -226,6 +235,30 @@ def test_sentence_is_corrected_for_many_controls():
     assert outcome.effect == NO_EFFECT
     assert "looking at 10 controls (Holm, 5 % in all)" in outcome.sentence
     assert "more seeds are needed" in outcome.sentence
+
+
+def test_the_correction_is_of_the_level_that_was_asked_for():
+    # p = 0.035 against each of two controls, 0.07 after the correction.
+    control = 3.0 + np.array([-1.0, 0.0, 1.0])
+    errors = {"original": control, "duplicated": control, "mine_uae": np.zeros(3)}
+    outcome = verdict(errors, level=0.9)
+    assert (outcome.effect, verdict(errors).effect) == (HELPS, NO_EFFECT)
+    assert "(Holm, 10 % in all)" in outcome.sentence
+
+
+def test_the_unit_of_the_errors_does_not_matter():
+    """Errors per pixel are small, and so are their differences."""
+    errors = {"original": [4.0, 4.2, 4.1], "mine_uae": [3.1, 2.9, 3.0]}
+    small = {arm: [2.0**-30 * e for e in values] for arm, values in errors.items()}
+    assert verdict(small).sentence == verdict(errors).sentence
+    assert verdict(small).effect == HELPS
+
+
+def test_a_loss_is_told_with_its_interval_from_the_smaller_end():
+    outcome = verdict({"original": [0.5, 0.4, 0.6], "mine_uae": [1.0, 1.0, 1.0]})
+    # 4.30265 * 0.1 / sqrt(3) on either side of 0.5, in % of 0.5.
+    told = "100.0 % higher (95 % interval 50.3 % to 149.7 %, 3 seeds)"
+    assert told in outcome.headline
 
 
 @pytest.mark.parametrize(

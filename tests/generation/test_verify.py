@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from uae_tf import PGDAttack, UntargetedMargin
 from uae_tf.generation import GenerationError, generate, verify
+from uae_tf.generation.journal import read_journal
+from uae_tf.generation.manifest import read_manifest
+from uae_tf.generation.shards import read_shard
+from uae_tf.generation.status import summarize
+from uae_tf.generation.verify import _contradictions
 
 
 def test_a_sound_run(run, files):
@@ -30,9 +37,36 @@ def test_what_is_missing_or_damaged_is_named(interrupted):
     assert text.endswith("3 problems")
 
 
-def test_numbers_that_are_not_true_are_found(run, files, monkeypatch):
-    from dataclasses import replace
+def test_a_shard_that_contradicts_itself_is_told(run):
+    run()
+    plan = read_manifest(run.directory)
+    record = read_journal(run.directory, plan)[0][1]
+    result = read_shard(run.directory, plan, record)
+    assert _contradictions(result, plan, record) == []
+    assert 0 < record.successes < 16
+    frozen = result.is_finite & ~result.success
+    changes = {
+        "examples outside of the bounds": {"examples": result.examples - 1.0},
+        "successes among samples that are not finite": {"is_finite": frozen},
+        "success that contradicts f": {"criterion": -result.criterion - 1e-3},
+        "other counts than recorded": {"success": np.zeros(16, bool)},
+    }
+    for problem, change in changes.items():
+        found = _contradictions(replace(result, **change), plan, record)
+        assert f"shard-0000001.npz: {problem}" in found
 
+
+def test_the_time_left_is_that_of_the_pace_and_the_workers(run):
+    run()
+    plan = read_manifest(run.directory)
+    records = list(read_journal(run.directory, plan)[0].values())[:3]
+    records = [replace(record, seconds=4.0, workers=2) for record in records]
+    # 48 of 100 samples in 12 seconds of computing; two compute now.
+    found = summarize(run.directory, plan, records, (), is_running=False)
+    assert found.seconds_left == pytest.approx(52 * 12 / 48 / 2)
+
+
+def test_numbers_that_are_not_true_are_found(run, files, monkeypatch):
     from uae_tf.generation import worker
 
     honest = worker.attack_rows

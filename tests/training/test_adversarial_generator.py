@@ -97,7 +97,9 @@ def test_mixed_precision():
         assert np.any(old != new)
 
 
-@pytest.mark.parametrize(("ceiling", "is_capped"), [("auto", True), (None, False)])
+@pytest.mark.parametrize(
+    ("ceiling", "is_capped"), [("auto", True), (1.0, True), (1e9, False), (None, False)]
+)
 def test_beyond_the_ceiling_there_is_nothing_to_gain(ceiling, is_capped):
     model = make(ceiling=ceiling, lambda_=0.0, roles="joint")
     # Predictions so certain that every divergence is far above ln 2, or 0.

@@ -183,6 +183,42 @@ def test_labels_and_weights_tell_datasets_apart():
     assert len(set(prints)) == 5
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"x": X[::-1]},
+        {"x": X[:12]},
+        {"copies": 2},
+        {"batch_size": 7},
+        {"target": "clean"},
+        {"shuffle": False},
+        {"seed": 1},
+        {"samples_per_epoch": 5},
+    ],
+)
+def test_what_changes_the_batches_tells_datasets_apart(changes):
+    usual = {"x": X}
+    assert fingerprint(AugmentedDataset(**usual)) == fingerprint(AugmentedDataset(X))
+    assert fingerprint(AugmentedDataset(**usual | changes)) != fingerprint(
+        AugmentedDataset(X)
+    )
+
+
+def test_another_attack_or_schedule_is_another_run():
+    data = AugmentedDataset(X)
+    kinds = [
+        {},
+        {"attack": GaussianNoise(0.3)},
+        {"fraction": 0.5},
+        {"failed": "attempt"},
+        {"phase_epochs": 3},
+        {"monitor": "loss"},
+    ]
+    usual = {"data": data, "attack": GaussianNoise(0.2)}
+    told = [json.dumps(UAECallback(**usual | k)._settings()) for k in kinds]
+    assert len(set(told)) == len(kinds)
+
+
 def test_another_format_is_refused(run, tmp_path):
     run(crash=3)
     path = tmp_path / "state" / "uae.json"

@@ -148,6 +148,11 @@ def test_a_saved_model_is_the_same(trained, images, tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
+def test_settings_survive_their_config():
+    again = CLAE.from_config(clae(epsilon=0.1, alpha=0.3, temperature=0.2).get_config())
+    assert (again.epsilon, again.alpha, again.temperature) == (0.1, 0.3, 0.2)
+
+
 def test_what_cannot_be_shared_is_refused():
     class Subclassed(keras.Model):
         output_shape = (None, 4)

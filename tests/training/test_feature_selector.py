@@ -67,6 +67,18 @@ def test_one_column_of_each_group_whatever_its_scale(fitted):
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_choices_come_by_certainty_and_duplicates_are_counted():
+    selector = quick(n_features_to_select=9, epochs=1).fit(X)
+    order = np.argsort(-selector.model_.probabilities.max(axis=1), kind="stable")
+    assert np.any(np.diff(order) < 0)
+    np.testing.assert_array_equal(
+        selector.selected_features_, selector.model_.selected_features[order]
+    )
+    distinct = len(set(selector.selected_features_))
+    assert selector.n_duplicates_ == 9 - distinct > 0
+
+
 def test_transform_returns_the_columns_untouched(fitted):
     kept = np.sort(fitted.selected_features_)
     np.testing.assert_array_equal(fitted.transform(X), X[:, kept])

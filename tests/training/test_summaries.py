@@ -6,6 +6,16 @@ from uae_tf import AugmentedDataset, GaussianNoise, UAECallback
 from uae_tf.training.summaries import example_grid
 
 
+def test_a_picture_has_samples_examples_and_differences_below_each_other():
+    x = np.repeat([0.0, 1.0], 4).reshape(2, 2, 2)
+    data = AugmentedDataset(x)
+    data.set_examples(np.full((1, 2, 2), 0.5), indices=[1])
+    # The sample that has an example first; no difference is mid-grey.
+    blocks = [[1.0, 0.0], [0.5, 0.0], [0.25, 0.5]]
+    expected = np.kron(blocks, np.ones((2, 2)))
+    np.testing.assert_array_equal(example_grid(data, 8)[..., 0], expected)
+
+
 def test_the_picture_is_of_the_copy_that_the_phase_filled(tmp_path):
     x = np.random.default_rng(0).random((9, 4, 4, 1))
     data = AugmentedDataset(x, copies=2)

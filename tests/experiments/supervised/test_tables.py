@@ -89,7 +89,8 @@ def test_the_last_point_of_a_trace_is_the_result(comparison):
 
 def test_starts_of_descents_are_no_candidates():
     # Two descents of two iterations: rows 0 and 3 are starts.
-    f = np.array([[-1.0], [1.0], [-1.0], [-1.0], [-1.0], [1.0]])
+    # A margin of 0 is a success.
+    f = np.array([[-1.0], [1.0], [0.0], [-1.0], [-1.0], [1.0]])
     similarity = np.array([[9.0], [8.0], [1.0], [9.0], [3.0], [8.0]])
     points, found = _so_far({"criterion": f, "similarity": similarity}, descents=2)
     np.testing.assert_array_equal(points, [1, 2, 3, 4])
@@ -262,6 +263,7 @@ def test_quality_stands_between_clean_images_and_noise(settings, tmp_path, no_cr
         (np.array([0.1, 0.3, np.nan]), "is no different from"),
         (np.array([0.1, 0.3, np.nan]), "1 images without a number left out"),
         (np.array([0.30, 0.31, 0.32]), "is above penalty, by +0.310 nats"),
+        (-np.array([0.30, 0.31, 0.32]), "is below penalty, by \u22120.310 nats"),
         (np.array([0.1, np.nan]), "1 images with both numbers tell nothing"),
     ],
 )
