@@ -65,6 +65,12 @@ def test_beside_the_candidate_stands_plain_training_not_the_untrained():
     assert found["ours"].startswith("original 7.00")
 
 
+def test_updates_are_those_of_the_comparison_not_of_the_short_protocol():
+    short = {"arm": "original_short", "test_error": statistic([9e-3] * 3)}
+    rows = [*make_results()["rows"], short | {"updates": 1500}]
+    assert row(rows=rows)["updates"] == "3,000"
+
+
 def test_data_that_are_not_the_papers_are_named():
     found = row(settings={"dataset": "activity"})["data"]
     assert found == "activity, not the paper's rows"

@@ -257,6 +257,29 @@ def test_folder_as_path_is_refused(results, tmp_path):
         write_report(results, {}, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("scale", "unit", "told", "difference"),
+    [
+        (1e-3, "", SCALE, "+3.000 ± 0.577"),
+        (1e-2, "%", "% points", "+0.030 ± 0.006"),
+    ],
+)
+def test_a_control_is_told_with_interval_and_both_effects(
+    scale, unit, told, difference
+):
+    # Differences of 2, 3 and 4; Student's quantile is 4.30265. p is 0.035, 0.07 of two.
+    control = list(scale * np.array([2.0, 3.0, 4.0]))
+    errors = {"original": control, "duplicated": control, "mine_uae": [0.0] * 3}
+    table = controls_table(verdict(errors), unit)
+    assert table.headers[1].unit == told
+    for row, name in zip(table.rows, ("original", "duplicated"), strict=True):
+        texts = [cell.text for cell in row]
+        assert texts[0].removesuffix(" (strongest)") == name
+        assert texts[1:3] == [difference, "+100.0"]
+        assert texts[3] == "+17.2 to +182.8"
+        assert texts[4:] == ["helps", "no effect", "3"]
+
+
 def test_table_scales_marks_and_drops(results):
     table = arms_table(results)
     heads = [header.text for header in table.headers]
