@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from uae_tf import MinMaxAttack, Reconstruction
 from uae_tf.generation import GenerationError, generate, load, status
+from uae_tf.generation import run as run_module
 
 from .conftest import SETTINGS, shards
 
@@ -122,6 +123,14 @@ def test_other_settings_are_refused_with_both_sides(run, attack, files):
     other = MinMaxAttack(Reconstruction(attack.criterion.model), None, steps=5)
     with pytest.raises(GenerationError, match="steps: saved 3, requested 5"):
         generate(other, files.x, run.directory, **SETTINGS, resume=True)
+
+
+def test_other_versions_of_what_computes_are_refused(run, monkeypatch):
+    run()
+    described = {**run_module.environment(), "tensorflow": "1.15"}
+    monkeypatch.setattr(run_module, "environment", lambda: described)
+    with pytest.raises(GenerationError, match=r"tensorflow: saved .*requested .1\.15"):
+        run(resume=True)
 
 
 def test_other_weights_are_refused(run, files):

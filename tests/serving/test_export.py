@@ -39,7 +39,8 @@ class Subclassed(keras.Model):
 
     def __init__(self):
         super().__init__(name="mine")
-        self.encoder = keras.Sequential([keras.layers.Dense(3, "relu")])
+        dropout = keras.layers.Dropout(0.5)  # Not in what is asked.
+        self.encoder = keras.Sequential([keras.layers.Dense(3, "relu"), dropout])
         self.decoder = keras.layers.Dense(8)
 
     def call(self, x, training=False):
@@ -60,6 +61,8 @@ def test_a_subclassed_model_is_exported_with_its_encoder(tmp_path):
     )
     code = ask["encode"](x=X)["code"]
     np.testing.assert_allclose(code, model.encoder(X), atol=1e-6)
+    answer = ask["serving_default"](x=X)["reconstruction"]
+    np.testing.assert_allclose(answer, model(X), atol=1e-6)
     error = np.linalg.norm(X - model(X), axis=1)
     np.testing.assert_allclose(ask["score"](x=X)["score"], error, atol=1e-6)
     scaled = ask["score"](x=(X8 / 255).astype(np.float32))
@@ -186,6 +189,15 @@ def test_a_row_with_its_own_seed_does_not_depend_on_its_neighbours(exported_atta
         alone = ask(x=X[row : row + 1], seed=seeds[row : row + 1])
         for name, array in alone.items():
             np.testing.assert_allclose(array[0], together[name][row], atol=1e-6)
+
+
+def test_the_largest_byte_stays_within_bounds_that_floats_round(tmp_path):
+    # 0.1 + 255 * 0.8 / 255 is one float32 above 0.9.
+    model, bounds = dense(), (0.1, 0.9)
+    attack = uae_tf.PGDAttack(uae_tf.Reconstruction(model), steps=1, bounds=bounds)
+    ask = signatures(uae_tf.export(model, tmp_path, attack=attack))["attack_uint8"]
+    found = ask(x=np.full((2, 8), 255, np.uint8), seed=np.zeros(1, np.int32))
+    assert found["examples"].max() <= np.float32(0.9)
 
 
 def test_the_attack_refuses_what_lies_outside_of_the_bounds(exported_attack):
