@@ -12,6 +12,16 @@ from uae_tf.mine import MINE
 from uae_tf.training.retrain import Retrained
 
 
+class Silence:
+    """In the place of the progress bars."""
+
+    def start(self, description):
+        pass
+
+    def update(self, done, total):
+        pass
+
+
 @pytest.fixture(scope="session", autouse=True)
 def uncompiled_critics():
     """Compiling takes longer than the few steps of these attacks do."""

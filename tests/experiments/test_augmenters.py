@@ -16,15 +16,7 @@ from uae_tf.mine import MINE, GaussianMI, L2Similarity
 from uae_tf.models import build
 from uae_tf.ops import per_sample_seeds
 
-
-class Silence:
-    """In the place of the progress bars."""
-
-    def start(self, description):
-        pass
-
-    def update(self, done, total):
-        pass
+from .conftest import Silence
 
 
 def make_run(tmp_path, **settings):

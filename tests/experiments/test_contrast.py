@@ -31,6 +31,8 @@ from uae_tf.experiments.storage import read_json, write_json
 from uae_tf.models import SimCLR, SimCLRAugment
 from uae_tf.training import Retrained
 
+from .conftest import Silence
+
 TINY = {"samples": 48, "epochs": 2, "batch_size": 16, "steps": 2, "width": 2}
 TINY["similarity"] = "gaussian"
 
@@ -48,16 +50,6 @@ def small_network():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "ResNet18", tiny_encoder)
         yield
-
-
-class Silence:
-    """In the place of the progress bars."""
-
-    def start(self, description):
-        pass
-
-    def update(self, done, total):
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from uae_tf.experiments.contrast.settings import RECIPES
 from uae_tf.models import SimCLR, SimCLRAugment
 from uae_tf.optimizers import LARS
 
+from .conftest import Silence
+
 TINY = {"samples": 48, "epochs": 2, "batch_size": 16, "steps": 2, "width": 2}
 TINY |= {"similarity": "gaussian", "num_views": 3}
 QUICK = RECIPES["quick"]
@@ -32,16 +34,6 @@ def tiny_encoder(width, input_shape, dtype):
     inputs = keras.Input(input_shape)
     maps = layers.Conv2D(2, 3)(inputs)
     return keras.Model(inputs, layers.Dense(8)(layers.Flatten()(maps)))
-
-
-class Silence:
-    """In the place of the progress bars."""
-
-    def start(self, description):
-        pass
-
-    def update(self, done, total):
-        pass
 
 
 @pytest.fixture(scope="module")
