@@ -205,6 +205,15 @@ def test_a_pipe_gets_the_table_the_verdict_and_the_paths(monkeypatch, results):
     )
 
 
+def test_baselines_and_findings_are_shown(results, capsys, tmp_path):
+    baseline = {"arm": "variance", "linear_error": 0.02, "accuracy": 0.8123}
+    findings = ["The first finding.", "The second."]
+    show.show(results | {"baselines": [baseline], "findings": findings}, tmp_path)
+    text = capsys.readouterr().out
+    assert re.search(r"variance +2\.000 +81\.23", text)
+    assert text.index("variance") < text.index(findings[0]) < text.index(findings[1])
+
+
 @pytest.mark.parametrize("width", [80, 100, 132])
 def test_the_table_fits_a_terminal(monkeypatch, results, width, tmp_path):
     screen = io.StringIO()

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import uae_tf
 from uae_tf import cli
 from uae_tf.commands import attacks
+from uae_tf.mine import L2Similarity
 
 WIDE = {"COLUMNS": "200"}
 
@@ -81,7 +82,9 @@ def test_every_attack_can_be_chosen(saved, name):
     model = keras.saving.load_model(saved)
     attack = attacks.build_attack(model, name, "default", "l2", steps=3)
     assert (attack is None) == (name == "none")
-    assert attack is None or (attack.similarity is None) == (name == "criterion")
+    kinds = {"mine": uae_tf.MINE, "gaussian": uae_tf.GaussianMI}
+    kinds |= {"l2": L2Similarity, "criterion": type(None)}
+    assert attack is None or type(attack.similarity) is kinds[name]
 
 
 def test_help_names_every_option():

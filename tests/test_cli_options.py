@@ -8,7 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from uae_tf import cli, generation
-from uae_tf.commands import contrast, reconstruct, select, semi_supervised, supervised
+from uae_tf.commands import (
+    contrast,
+    reconstruct,
+    reproduce,
+    select,
+    semi_supervised,
+    supervised,
+)
 from uae_tf.commands.generate import generate_command
 from uae_tf.experiments.contrast import ContrastSettings
 from uae_tf.experiments.selection_settings import SelectionSettings
@@ -179,3 +186,33 @@ def test_every_option_of_generate_reaches_the_run(generated, tmp_path):
     assert "GaussianMI" in str(config["similarity"])
     given = {*places, *run, *attack, "bounds", "status", "verify"}
     assert given == set(inspect.signature(generate_command).parameters)
+
+
+def test_every_option_of_reproduce_reaches_the_runs(monkeypatch, tmp_path):
+    calls = []
+
+    class Watched:
+        def __init__(self, *arguments):
+            calls.append(arguments)
+
+        def plan(self):
+            return []
+
+        def run(self):
+            return is_done
+
+    monkeypatch.setattr(reproduce, "Reproduction", Watched)
+    (tmp_path / "selection").mkdir()  # Of an earlier call.
+    options = {"table": "semi-circles", "scale": "standard", "out": tmp_path}
+    options |= {"data_dir": "there", "workers": 3}
+    for is_done, code in ((True, 0), (False, 1)):
+        found = invoke("reproduce", *as_options(options, {}))
+        assert found.exit_code == code, found.output
+        assert ("the same command goes on" in found.output) == (not is_done)
+        recipes, out, data_dir, _, others, workers = calls.pop()
+        told = [(recipe.table, recipe.scale) for recipe in (*recipes, *others)]
+        assert told == [("semi-circles", "standard"), ("selection", "standard")]
+        assert (len(recipes), out) == (1, tmp_path)
+        assert (data_dir, workers) == ("there", 3)
+    given = {*options, "recipes", "plan"}
+    assert given == set(inspect.signature(reproduce.reproduce_command).parameters)

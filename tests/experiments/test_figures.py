@@ -2,6 +2,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 
 from uae_tf.experiments.report import (
     convergence,
@@ -10,6 +11,8 @@ from uae_tf.experiments.report import (
     relative_loss_change,
 )
 from uae_tf.experiments.report.contrast import learning_curves
+from uae_tf.experiments.report.embedding import picture, png
+from uae_tf.experiments.report.selection import selected_pixels
 
 
 @pytest.fixture
@@ -104,6 +107,47 @@ def test_errors_by_arm_leaves_out_what_is_pending():
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == names
     with pytest.raises(ValueError, match="one arm with a finite 'test_error'"):
         errors_by_arm([{"arm": "pending"}])
+
+
+def test_errors_by_arm_are_seeds_means_and_spreads_on_one_scale():
+    rows = [
+        {"arm": arm, "test_error": {"mean": mean, "std": 1e-3, "values": values}}
+        for arm, mean, values in (
+            ("original", 0.007, [0.006, 0.008]),
+            ("mine_uae", 0.004, [0.003, 0.005]),
+        )
+    ]
+    figure = errors_by_arm(rows)
+    (axes,) = figure.axes
+    means, spreads = [], []
+    for line, _, (bar,) in axes.containers:
+        means.append(line.get_xdata()[0])
+        spreads.append(bar.get_segments()[0][:, 0])
+    np.testing.assert_allclose(means, [7, 4])
+    np.testing.assert_allclose(spreads, [[6, 8], [3, 5]])
+    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    np.testing.assert_allclose([d.get_offsets()[:, 0] for d in dots], [[6, 8], [3, 5]])
+    assert axes.get_xlabel() == "test MSE \N{MULTIPLICATION SIGN}1e-3"
+    assert figure.get_label().endswith("Lowest: mine_uae.")
+    lowest = axes.lines[0]
+    assert lowest.get_linestyle() == "--"
+    np.testing.assert_allclose(lowest.get_xdata(), 4)
+
+
+def test_selected_pixels_lie_in_their_row_and_column():
+    figure = selected_pixels(np.zeros((4, 6, 1)), {"original": [1, 1, 10]})
+    (points,) = figure.axes[0].collections
+    # As (x, y): the tenth is in the second of rows of six.
+    np.testing.assert_array_equal(points.get_offsets(), [[1, 0], [1, 0], [4, 1]])
+    assert "different ones: original 2." in figure.get_label()
+
+
+def test_a_picture_has_the_shape_and_the_words_of_its_figure(images):
+    figure = gallery(*images)
+    width, height = figure.get_size_inches()
+    found = picture("gallery", png("gallery", figure), "said")
+    assert (found.width, found.height) == (round(100 * width), round(100 * height))
+    assert (found.title, found.alt) == ("Gallery", "said")
 
 
 @pytest.mark.parametrize(("epochs", "points"), [(4, 4), (12, 3)])

@@ -61,6 +61,13 @@ def test_seeds_and_arms_may_differ(interrupted, errors):
     assert len(fewer["verdict"] or {}) == 0
 
 
+def test_the_folder_of_the_data_may_have_moved(interrupted):
+    moved = settings(data_dir=str(interrupted / "data"))
+    results = reconstruct(moved, interrupted, resume=True)
+    assert results["complete"]
+    assert "data_dir" not in results["settings"]
+
+
 def test_a_new_run_takes_nothing_from_an_old_one(tmp_path, instant_training, errors):
     old, new = tmp_path / "old", tmp_path / "new"
     reconstruct(settings(epochs=3, arms=("original", "start_noise")), old)

@@ -71,9 +71,27 @@ def test_updates_are_those_of_the_comparison_not_of_the_short_protocol():
     assert row(rows=rows)["updates"] == "3,000"
 
 
+def test_the_verdict_has_its_colour_and_says_against_what():
+    worse = {**ERRORS, "mine_uae": [error + 3e-3 for error in ERRORS["original"]]}
+    hurts = make_results(verdict=verdict(worse).to_dict())
+    for results, colour, told in (
+        (make_results(), "no effect", "no effect beyond duplicated"),
+        (hurts, "hurts", "hurts against duplicated"),
+    ):
+        cell = overview_table([Entry("dense", results)]).rows[0][1]
+        assert (cell.tone, cell.text) == (colour, f"mine_uae: {told}")
+
+
+def test_one_seed_has_no_spread():
+    row_of_one = {"arm": "original", "test_error": statistic([7e-3])}
+    assert row(rows=[row_of_one], verdict=None)["ours"] == f"original 7.00 {SCALE}"
+
+
 def test_data_that_are_not_the_papers_are_named():
     found = row(settings={"dataset": "activity"})["data"]
     assert found == "activity, not the paper's rows"
+    few = {"dataset": "circles", "labels": 1000, "noise": 0.06}
+    assert row(settings=few)["data"] == "circles, 1,000 labels, noise 0.06"
     # Nobody's CIFAR-10 is said to be our JPEG copy.
     assert "JPEG" not in row(settings={"dataset": "cifar10"})["data"]
 

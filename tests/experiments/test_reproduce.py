@@ -227,12 +227,14 @@ def test_runs_are_made_once_and_told_in_one_page(recipes, tmp_path, fakes):
     assert fakes["reconstruct"].settings[0].data_dir == "DATA"
     page = (tmp_path / "out" / "report.html").read_text()
     assert "2 of 2 runs are done." in page
+    assert "For numbers worth quoting" in page
     assert page.count("data:image/png;base64,") == 2
     assert "mine_uae helps even against original" in page
     assert "A note &lt;of&gt; the run." in page
     results = read_json(tmp_path / "out" / "results.json")
     assert results["complete"]
     assert [run["run"] for run in results["runs"]] == ["first", "second"]
+    assert {run["verdict"]["effect"] for run in results["runs"]} == {"helps"}
     again = reproduction(recipes, tmp_path)
     assert again.run()
     assert [len(fake.settings) for fake in fakes.values()] == [1, 1]
@@ -241,6 +243,7 @@ def test_runs_are_made_once_and_told_in_one_page(recipes, tmp_path, fakes):
 def test_interruption_stops_and_the_next_call_goes_on(recipes, tmp_path, fakes):
     fakes["reconstruct"].is_complete = False
     assert not reproduction(recipes, tmp_path).run()
+    assert not read_json(tmp_path / "out" / "results.json")["complete"]
     assert not fakes["select"].settings
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Not finished." in page
@@ -292,6 +295,10 @@ def test_edited_recipe_is_not_taken_for_the_old_one(recipes, tmp_path, fakes):
     with pytest.raises(ValueError, match=r"settings\.samples: saved 40, requested 50"):
         reproduction(recipes, tmp_path)
     assert len(fakes["reconstruct"].settings) == 1
+    edit(recipes, "samples = 50", "samples = 40")
+    edit(recipes, '"select"', '"semisupervised"')
+    with pytest.raises(ValueError, match='experiment: saved "select", requested "semi'):
+        reproduction(recipes, tmp_path)
 
 
 @pytest.mark.parametrize("has_results", [False, True])
@@ -332,6 +339,12 @@ def test_plan_tells_what_is_left_and_how_long_it_takes(recipes, tmp_path, fakes)
     expected = "2 runs to make: 30.0 s on two idle cores, and 1 of unknown length."
     assert expected in " ".join(text.split())
     assert re.search(r"reconstruction +The first +to do +2 +30\.0 s", text)
+    assert load_recipe("reconstruction", "quick", recipes).seconds is None
+    missing = dataclasses.replace(found.plan()[1], state="data missing")
+    caption = plan_table([found.plan()[0], missing]).caption
+    assert caption == (
+        "1 runs to make: 30.0 s on two idle cores. 1 cannot be made for lack of data."
+    )
 
 
 @pytest.mark.parametrize("title", ["bad [/labels]", "MNIST [dense]"])

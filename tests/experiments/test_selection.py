@@ -9,6 +9,7 @@ from uae_tf.datasets import Dataset
 from uae_tf.evaluation.feature_baselines import BASELINES
 from uae_tf.evaluation.feature_selection import selection_quality
 from uae_tf.experiments import selection
+from uae_tf.experiments.report import baselines_table
 from uae_tf.experiments.selection import Select, select
 from uae_tf.experiments.selection_run import SelectionBench, SelectionRun
 from uae_tf.experiments.selection_settings import (
@@ -100,6 +101,26 @@ def test_baselines_are_measured_on_the_same_splits(run, data):
     entry = results["further"]["variance"]["1"]
     expected = selection_quality(data, entry["selected"], 1)
     assert entry["linear_error"] == pytest.approx(expected["linear_error"])
+
+
+def test_baselines_stand_beside_plain_and_uae_on_one_scale():
+    def entry(mean, values=()):
+        return {"mean": mean, "std": mean / 10, "values": list(values)}
+
+    rows = [
+        {"arm": arm, "linear_error": entry(0.02), "accuracy": entry(0.8)}
+        for arm in ("mine_uae", "original", "duplicated")
+    ]
+    baseline = {"arm": "variance", "linear_error": entry(0.03, [0.03])}
+    baseline |= {"accuracy": entry(0.7), "distinct": 10.0}
+    table = baselines_table({"rows": rows, "baselines": [baseline]})
+    assert table.headers[1].unit == "\N{MULTIPLICATION SIGN}1e-2"
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["original", "2.000 ± 0.200", "80.00 ± 8.00", ""],
+        ["mine_uae", "2.000 ± 0.200", "80.00 ± 8.00", ""],
+        ["variance", "3.000", "70.00 ± 7.00", "10.0"],
+    ]
+    assert baselines_table({"rows": rows}) is None
 
 
 def test_the_verdict_of_the_trees_is_told_in_the_notes(run):

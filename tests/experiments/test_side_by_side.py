@@ -9,13 +9,16 @@ import sys
 import time
 from contextlib import closing
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from uae_tf import processes
 from uae_tf.experiments import experiment
+from uae_tf.experiments import side_by_side as side_by_side_module
 from uae_tf.experiments.arrays import read_arrays
 from uae_tf.experiments.contrast import ContrastSettings
 from uae_tf.experiments.contrast.bench import ContrastBench
@@ -192,6 +195,55 @@ def test_an_error_in_a_worker_says_where(tmp_path):
     with pytest.raises(KeyError, match="no such number") as caught:
         list(found)
     assert "in work\n" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("special", [False, True])
+def test_an_error_of_a_worker_is_raised_with_its_traceback(monkeypatch, special):
+    """The worker's part in this process: what it sends is what the parent receives."""
+
+    class Special(Exception):  # Not to be pickled: no module has it.
+        pass
+
+    def failing_work(steps):
+        def work(task):
+            yield task
+            raise Special("no such number") if special else KeyError("no such number")
+
+        return work
+
+    class Worker:
+        def __init__(self, serve, arguments, *_):
+            sent = []
+            pipe = SimpleNamespace(send=sent.append, recv=lambda: "task")
+            serve(pipe, *arguments)
+            told = iter(pickle.loads(pickle.dumps(sent)))
+            self.receive = lambda: next(told)
+            self.send = lambda task: None
+
+        @staticmethod
+        def end(children):
+            assert len(children) == 1
+
+    monkeypatch.setattr(side_by_side_module, "Child", Worker)
+    monkeypatch.setattr(side_by_side_module, "ready", list)
+    progress = JobProgress(1, Console(quiet=True))
+    found = side_by_side(failing_work, ["task"], 1, progress)
+    assert next(found) == (0, "task")
+    kind = RuntimeError if special else KeyError
+    with pytest.raises(kind, match="no such number") as caught:
+        next(found)
+    assert "in work\n" in caught.value.__notes__[0]
+
+
+def test_a_process_has_its_share_of_the_machine(monkeypatch):
+    monkeypatch.setattr(processes, "usable_cores", lambda: 6)
+    assert [threads_each(number) for number in (1, 2, 4, 7)] == [6, 3, 1, 1]
+    shares, arguments = [], []
+    monkeypatch.setattr(processes, "share_machine", lambda *a: shares.append(a))
+    monkeypatch.setattr(processes.signal, "signal", lambda *_: None)
+    level = tf.get_logger().level
+    processes._begin(lambda *a: arguments.append(a), "pipe", ("a",), 3, 1, level)
+    assert (shares, arguments) == ([(3, 1)], [("pipe", "a")])
 
 
 def test_a_worker_that_died_is_an_error_that_says_what_to_do(tmp_path):

@@ -125,11 +125,12 @@ def test_other_settings_are_refused_with_both_sides(run, attack, files):
         generate(other, files.x, run.directory, **SETTINGS, resume=True)
 
 
-def test_other_versions_of_what_computes_are_refused(run, monkeypatch):
+@pytest.mark.parametrize("package", ["tensorflow", "keras", "uae_tf"])
+def test_other_versions_of_what_computes_are_refused(run, monkeypatch, package):
     run()
-    described = {**run_module.environment(), "tensorflow": "1.15"}
+    described = {**run_module.environment(), package: "1.15"}
     monkeypatch.setattr(run_module, "environment", lambda: described)
-    with pytest.raises(GenerationError, match=r"tensorflow: saved .*requested .1\.15"):
+    with pytest.raises(GenerationError, match=rf"{package}: saved .*requested .1\.15"):
         run(resume=True)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from uae_tf.datasets import images
 from uae_tf.generation import GenerationError, open_source
-from uae_tf.generation.sources import address
+from uae_tf.generation.sources import ArraySource, address
 from uae_tf.generation.sources import source as sources
 
 X = np.random.default_rng(0).random((10, 4, 4, 1), np.float32)
@@ -74,6 +74,29 @@ def test_a_fingerprint_is_of_the_content(kind, tmp_path, monkeypatch):
             monkeypatch.setitem(globals(), "BYTES", BYTES[::-1])
         prints.append(open_source(make(kind, tmp_path / name)[0]).fingerprint())
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_a_fingerprint_is_of_the_labels_too(importable, monkeypatch):
+    import generation_samples
+
+    def of_pipeline(y):
+        rows = tf.data.Dataset.from_tensor_slices((X, y))
+        monkeypatch.setattr(generation_samples, "pipeline", lambda: rows)
+        return open_source("generation_samples:pipeline").fingerprint()
+
+    def of_array(y):
+        return ArraySource(X, y).fingerprint()
+
+    for fingerprint in (of_pipeline, of_array):
+        first, again, other = map(fingerprint, (np.arange(10),) * 2 + (np.ones(10),))
+        assert first == again != other
+
+
+def test_a_fingerprint_of_images_is_of_their_order(tmp_path):
+    write_images(tmp_path, 1)
+    before = open_source(tmp_path).fingerprint()
+    (tmp_path / "0" / "000.png").rename(tmp_path / "0" / "001.png")
+    assert open_source(tmp_path).fingerprint() != before
 
 
 def test_large_files_are_sampled(tmp_path, monkeypatch):
@@ -147,7 +170,9 @@ def test_a_folder_without_samples_does_not_hide_the_set_of_its_name(
 
 def test_sets_by_name(digits):
     source = open_source("digits/test")
-    np.testing.assert_array_equal(source.read(2, 4)[0], digits.x_test[2:4])
+    x, y = source.read(2, 4)
+    np.testing.assert_array_equal(x, digits.x_test[2:4])
+    np.testing.assert_array_equal(y, digits.y_test[2:4])
 
 
 def test_prepared_sets_by_name(data_dir):

@@ -200,10 +200,11 @@ def test_the_largest_byte_stays_within_bounds_that_floats_round(tmp_path):
     assert found["examples"].max() <= np.float32(0.9)
 
 
-def test_the_attack_refuses_what_lies_outside_of_the_bounds(exported_attack):
+@pytest.mark.parametrize("value", [-0.5, 1.5])
+def test_the_attack_refuses_what_lies_outside_of_the_bounds(exported_attack, value):
     seed = np.array([0], np.int32)
     outside = X.copy()
-    outside[2, 1] = 1.5
+    outside[2, 1] = value
     match = r"`x` must lie within the bounds \[0, 1\]. It does not in row:\] \[2\]"
     with pytest.raises(tf.errors.InvalidArgumentError, match=match):
         exported_attack["attack"](x=outside, seed=seed)

@@ -16,6 +16,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from uae_tf.serving import PredictionServer
+from uae_tf.serving.prediction_service import PredictionService
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -104,6 +105,26 @@ def test_a_bad_request_is_told_what_is_wrong(stub, served):
     assert "'huge'. There are: {'tiny': [1]}" in text
     seeds = {"x": x, "seed": np.zeros(3, np.int32)}
     assert "`seed` must have the shape" in error_of(predict, stub, seeds, "attack")[1]
+
+
+def test_the_newest_version_answers_unless_another_is_named():
+    class Version:
+        def __init__(self, number):
+            self.number = number
+
+        def predict(self, name, inputs):
+            return {name: np.array([self.number])}
+
+    service = PredictionService({"m": {n: Version(n) for n in (2, 10, 3)}})
+    request = PredictRequest()
+    request.model_spec.name = "m"
+    for wanted, expected in ((None, 10), (3, 3)):
+        if wanted:
+            request.model_spec.version.value = wanted
+        response = service.Predict(request, None)
+        assert response.model_spec.version.value == expected
+        answer = tf.make_ndarray(response.outputs["serving_default"])
+        assert answer.tolist() == [expected]
 
 
 def test_outputs_can_be_chosen(stub, served):

@@ -28,6 +28,11 @@ def test_versions_count_on_from_the_highest(tmp_path):
     assert (repository.base_path / "8/version").read_text() == "8"
 
 
+def test_a_slash_at_the_end_of_the_server_s_folder_is_one(tmp_path):
+    ModelRepository(tmp_path, "mnist", None, "/srv/").add(write, seal)
+    assert 'base_path: "/srv/mnist"' in (tmp_path / "models.config").read_text()
+
+
 def test_a_version_that_is_there_is_refused_before_any_work(tmp_path):
     add(tmp_path, version=3)
     with pytest.raises(ValueError, match=r"`version` 3 of 'mnist' .* There are: \[3\]"):
