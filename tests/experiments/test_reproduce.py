@@ -343,7 +343,7 @@ def test_plan_tells_what_is_left_and_how_long_it_takes(recipes, tmp_path, fakes)
     missing = dataclasses.replace(found.plan()[1], state="data missing")
     caption = plan_table([found.plan()[0], missing]).caption
     assert caption == (
-        "1 runs to make: 30.0 s on two idle cores. 1 cannot be made for lack of data."
+        "1 run to make: 30.0 s on two idle cores. 1 cannot be made for lack of data."
     )
 
 

@@ -49,4 +49,5 @@ def _expected(steps: Sequence[Step]) -> str:
     more = f", and {left.count(None)} of unknown length" if None in left else ""
     missing = sum(step.state == NO_DATA for step in steps)
     note = f" {missing} cannot be made for lack of data." if missing else ""
-    return f"{len(left)} runs to make: {known} on two idle cores{more}.{note}"
+    runs = "run" if len(left) == 1 else "runs"
+    return f"{len(left)} {runs} to make: {known} on two idle cores{more}.{note}"
