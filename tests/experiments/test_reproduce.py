@@ -243,7 +243,6 @@ def test_runs_are_made_once_and_told_in_one_page(recipes, tmp_path, fakes):
 def test_interruption_stops_and_the_next_call_goes_on(recipes, tmp_path, fakes):
     fakes["reconstruct"].is_complete = False
     assert not reproduction(recipes, tmp_path).run()
-    assert not read_json(tmp_path / "out" / "results.json")["complete"]
     assert not fakes["select"].settings
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Not finished." in page
@@ -278,6 +277,7 @@ def test_run_without_its_data_is_told_and_the_others_go_on(
     found = reproduction(recipes, tmp_path)
     assert not found.run()
     assert len(fakes["select"].settings) == 1
+    assert not read_json(tmp_path / "out" / "results.json")["complete"]
     assert "MNIST is not prepared" in (tmp_path / "out" / "report.html").read_text()
     fakes["reconstruct"].error = ValueError("more samples than features")
     assert not reproduction(recipes, tmp_path).run()
