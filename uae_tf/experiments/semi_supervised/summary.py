@@ -113,11 +113,7 @@ def judge(
     An arm with a fixed setting is no control of one that was chosen: nobody chose it
     for this data. Where the candidate's own setting is fixed, all other methods are.
     """
-    method = settings.protocol.candidate
-    own = (method, f"{method}_entmin")  # More of the candidate is no control.
-    arms = [arm for arm in settings.arms if arm.value is None or _is_fixed(settings)]
-    candidates = [arm for arm in arms if arm.method == method]
-    controls = [arm for arm in arms if arm.method not in own]
+    candidates, controls = _compared(settings)
     if len(candidates) != 1 or not controls:
         return None
     values = {
@@ -184,7 +180,8 @@ def notes(settings: SemiSupervisedSettings, runs: Runs, choices: Choices) -> lis
             f"validation samples, which have labels, of {len(errors)} tried ({tried}), "
             f"{seeds} seeds.{edge_note(value, errors)}"
         )
-    if judge(settings, runs, choices) and _is_fixed(settings):
+    candidates, controls = _compared(settings)
+    if controls and [arm.is_chosen for arm in candidates] == [False]:
         found.append(
             "Settings that stand in the names of the arms were fixed beforehand, not "
             "chosen in this run: the verdict is about these settings."
@@ -231,10 +228,16 @@ def _is_of_the_slides(settings: SemiSupervisedSettings) -> bool:
     return PAPER_LABELS.get(settings.dataset) == settings.protocol.labels
 
 
-def _is_fixed(settings: SemiSupervisedSettings) -> bool:
-    """Whether nothing chooses the candidate's setting in this run."""
+def _compared(settings: SemiSupervisedSettings) -> tuple[list[Arm], list[Arm]]:
+    """Arms of the candidate, one where a verdict can be, and its controls."""
     method = settings.protocol.candidate
-    return not any(arm.is_chosen for arm in settings.arms if arm.method == method)
+    own = [arm for arm in settings.arms if arm.method == method]
+    chosen = [arm for arm in own if arm.is_chosen]
+    more = f"{method}_entmin"  # More of the candidate is no control.
+    others = [arm for arm in settings.arms if arm.method not in (method, more)]
+    if chosen:
+        return chosen, [arm for arm in others if arm.value is None]
+    return own, others
 
 
 def _paper(settings: SemiSupervisedSettings, arm: Arm) -> dict[str, Any] | None:
